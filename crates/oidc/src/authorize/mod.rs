@@ -1,0 +1,15 @@
+//! The authorization endpoint (OIDC Core §3.1.2, RFC 6749 §4.1).
+//!
+//! [`read`] turns parameters into a normalised request or says where the error goes; [`decide`] says what comes
+//! next for that request: sign-in, consent, or the answer to the client.
+
+mod checks;
+mod engine;
+mod prompt;
+mod request;
+mod response;
+
+pub use checks::read;
+pub use prompt::{Facts, Next, Question, Stage, consent_denied, decide, needs_consent};
+pub use request::{AuthorizeRequest, Prompt, Prompts};
+pub use response::{AuthorizeError, Delivery, ResponseMode};

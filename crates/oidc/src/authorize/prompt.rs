@@ -1,0 +1,234 @@
+//! What comes next for a request: sign-in, consent, or the answer.
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::{
+    request::{AuthorizeRequest, Prompt},
+    response::Delivery,
+};
+use crate::{
+    change::{Change, Event, EventKind, EventResult, NewCode, Outcome},
+    client::{Client, is_local_redirect},
+    error::{ErrorCode, OAuthError},
+    grant::{Confirmation, Grant, GrantKind, GrantState},
+    id::{GrantId, InteractionId},
+    realm::Realm,
+    scope::{OFFLINE_ACCESS, Scopes},
+    secret::{DerivationKey, Secret},
+    subject::Session,
+    turn::Turn,
+};
+
+/// How far the person has come.
+#[derive(Debug, Clone, Copy)]
+pub enum Stage {
+    /// The request just arrived; no page was shown.
+    Arrived,
+    /// The person is on our pages.
+    Interacting {
+        /// The interaction's id, spent when the code is issued.
+        id: InteractionId,
+        /// When the request arrived.
+        started: DateTime<Utc>,
+        /// Until when the interaction lives.
+        expires: DateTime<Utc>,
+        /// Whether the person just agreed on the consent page.
+        consented: bool,
+    },
+}
+
+/// What was loaded.
+pub struct Facts<'a> {
+    /// Who asks.
+    pub client: &'a Client,
+    /// The browser's session, if full and alive.
+    pub session: Option<Session>,
+    /// What the person allowed this client before.
+    pub consented: Scopes,
+    /// How far the person has come.
+    pub stage: Stage,
+    /// Makes `sid` values.
+    pub sid_key: &'a DerivationKey,
+}
+
+/// A page that must be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// Sign in.
+    SignIn,
+    /// Register.
+    Register,
+    /// Agree.
+    Consent,
+}
+
+/// What comes next.
+#[derive(Debug)]
+pub enum Next {
+    /// Show a page.
+    Ask(Question),
+    /// Send the person back with a code.
+    Deliver {
+        /// Where to.
+        delivery: Delivery,
+        /// The code.
+        code: Secret,
+    },
+}
+
+/// Decides on a request. An error goes to the client through [`delivery`].
+pub fn decide(request: &AuthorizeRequest, facts: Facts<'_>, realm: &Realm, turn: &mut Turn) -> Outcome<Change, Next> {
+    let silent = request.prompt.has(Prompt::None);
+    let ask = |question: Question, code: ErrorCode, description: &'static str| Outcome {
+        changes: Vec::new(),
+        verdict: if silent { Err(OAuthError::new(code, description)) } else { Ok(Next::Ask(question)) },
+    };
+    let Some(session) = facts.session.as_ref().filter(|session| session.account.active) else {
+        let question = if request.prompt.has(Prompt::Create) { Question::Register } else { Question::SignIn };
+        return ask(question, ErrorCode::LoginRequired, "the person is not signed in");
+    };
+    if !sign_in_is_fresh(request, session, facts.stage, turn.now()) {
+        let question = match facts.stage {
+            Stage::Arrived if request.prompt.has(Prompt::Create) => Question::Register,
+            _ => Question::SignIn,
+        };
+        return ask(question, ErrorCode::LoginRequired, "the person must sign in again");
+    }
+    let someone_else = request.expected_subject.as_ref().is_some_and(|subject| *subject != session.account.subject);
+    if someone_else {
+        return ask(Question::SignIn, ErrorCode::LoginRequired, "someone else is signed in");
+    }
+    let just_consented = matches!(facts.stage, Stage::Interacting { consented: true, .. });
+    if !just_consented && needs_consent(request, facts.client, &facts.consented) {
+        return ask(Question::Consent, ErrorCode::ConsentRequired, "the person has not agreed yet");
+    }
+    issue(request, &facts, session, realm, turn, just_consented)
+}
+
+/// OIDC Core §3.1.2.1: `prompt=login`, `select_account` and `max_age` are met by a sign-in since the request began.
+fn sign_in_is_fresh(request: &AuthorizeRequest, session: &Session, stage: Stage, now: DateTime<Utc>) -> bool {
+    let since = match stage {
+        Stage::Arrived => None,
+        Stage::Interacting { started, .. } => Some(started),
+    };
+    if since.is_some_and(|started| session.auth_time >= started) {
+        return true;
+    }
+    let again = [Prompt::Login, Prompt::SelectAccount, Prompt::Create].iter().any(|prompt| request.prompt.has(*prompt));
+    let too_old = request
+        .max_age
+        .is_some_and(|seconds| seconds == 0 || now - session.auth_time > Duration::seconds(i64::from(seconds)));
+    !again && !too_old
+}
+
+/// Protocol A16: asked once; a public client on the person's own machine is asked about every time.
+pub fn needs_consent(request: &AuthorizeRequest, client: &Client, consented: &Scopes) -> bool {
+    if request.prompt.has(Prompt::Consent) {
+        return true;
+    }
+    if client.first_party {
+        return false;
+    }
+    let impersonable = client.is_public() && is_local_redirect(&request.redirect_uri);
+    impersonable || !consented.covers(&request.scopes) || consented.is_empty()
+}
+
+fn issue(
+    request: &AuthorizeRequest,
+    facts: &Facts<'_>,
+    session: &Session,
+    realm: &Realm,
+    turn: &mut Turn,
+    just_consented: bool,
+) -> Outcome<Change, Next> {
+    let now = turn.now();
+    let code = turn.secret();
+    let sid = facts.sid_key.text(&[session.id.0.as_bytes(), facts.client.id.as_str().as_bytes()]);
+    let grant = Grant {
+        id: GrantId(turn.uuid()),
+        kind: GrantKind::AuthorizationCode,
+        client: facts.client.key,
+        account: session.account.id,
+        subject: session.account.subject.clone(),
+        session: Some(session.id),
+        sid: Some(sid),
+        scopes: request.scopes.clone(),
+        resources: Vec::new(),
+        redirect_uri: request.redirect_uri.clone(),
+        redirect_uri_sent: request.redirect_uri_sent,
+        challenge: request.challenge.clone(),
+        nonce: request.nonce.clone(),
+        auth_time: session.auth_time,
+        acr: session.acr.clone(),
+        amr: session.amr.clone(),
+        offline: request.scopes.contains(OFFLINE_ACCESS),
+        confirmation: Confirmation::None,
+        state: GrantState::Active,
+    };
+    let mut changes = Vec::new();
+    if let Stage::Interacting { id, expires, .. } = facts.stage {
+        changes.push(Change::SpendInteraction {
+            interaction: id,
+            expires,
+            on_conflict: OAuthError::invalid_request("this sign-in is already completed"),
+        });
+    }
+    if just_consented {
+        changes.push(Change::RememberConsent {
+            account: session.account.id,
+            client: facts.client.key,
+            scopes: request.scopes.clone(),
+            at: now,
+        });
+    }
+    let kind = if just_consented { EventKind::ConsentGiven } else { EventKind::CodeIssued };
+    changes.push(Change::Audit(Event::of_grant(kind, EventResult::Success, &grant)));
+    changes.push(Change::IssueCode(Box::new(NewCode {
+        grant,
+        code: code.digest(),
+        code_expires: now + realm.policy.code_lifetime,
+        at: now,
+    })));
+    Outcome { changes, verdict: Ok(Next::Deliver { delivery: request.delivery(realm), code }) }
+}
+
+/// The person refused: `access_denied` goes to the client, the interaction is spent.
+pub fn consent_denied(
+    id: InteractionId,
+    expires: DateTime<Utc>,
+    client: &Client,
+    session: &Session,
+) -> Outcome<Change, Next> {
+    let event = Event {
+        kind: EventKind::ConsentDenied,
+        result: EventResult::Refused,
+        account: Some(session.account.id),
+        client: Some(client.key),
+        session: Some(session.id),
+        grant: None,
+        detail: None,
+    };
+    Outcome {
+        changes: vec![
+            Change::SpendInteraction {
+                interaction: id,
+                expires,
+                on_conflict: OAuthError::invalid_request("this sign-in is already completed"),
+            },
+            Change::Audit(event),
+        ],
+        verdict: Err(OAuthError::new(ErrorCode::AccessDenied, "the person refused")),
+    }
+}
+
+impl AuthorizeRequest {
+    /// Where this request's answer goes.
+    pub fn delivery(&self, realm: &Realm) -> Delivery {
+        Delivery {
+            mode: self.response_mode,
+            redirect_uri: self.redirect_uri.clone(),
+            state: self.state.clone(),
+            issuer: realm.issuer.clone(),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! A request as the protocol sees it.
+
+use std::net::IpAddr;
+
+use crate::error::OAuthError;
+
+/// Ordered parameters, as decoded from a query or a form body.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// Parameters in the order they came.
+    pub fn new(pairs: Vec<(String, String)>) -> Self {
+        Self(pairs)
+    }
+
+    /// Decodes `application/x-www-form-urlencoded` bytes. Invalid UTF-8 becomes U+FFFD, which no check accepts.
+    pub fn decode(raw: &[u8]) -> Self {
+        Self(url::form_urlencoded::parse(raw).into_owned().collect())
+    }
+
+    /// RFC 6749 §3.1: the first value; an empty value counts as absent.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// RFC 6749 §3.1: request parameters must not be included more than once. Names outside `known` are free.
+    pub fn refuse_repeated(&self, known: &[&str]) -> Result<(), OAuthError> {
+        for name in known {
+            if self.0.iter().filter(|(key, _)| key == name).count() > 1 {
+                return Err(OAuthError::repeated(name));
+            }
+        }
+        Ok(())
+    }
+
+    /// All pairs in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// How many pairs there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Everything about a request that a decision, today's or a later proof of possession's, may look at.
+#[derive(Clone)]
+pub struct Call {
+    /// The HTTP method, upper case.
+    pub method: String,
+    /// The URL as the caller sees it.
+    pub url: String,
+    /// All headers in order, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Query parameters (GET) or form parameters (POST).
+    pub params: Params,
+    /// The caller's address.
+    pub peer: Option<IpAddr>,
+    /// The caller's TLS certificate, DER.
+    pub certificate: Option<Vec<u8>>,
+}
+
+impl Call {
+    /// The first header of that (lower-case) name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl std::fmt::Debug for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Parameters, query and headers carry secrets.
+        f.debug_struct("Call").field("method", &self.method).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A1: a repeated parameter is refused, an empty one counts as absent.
+    #[test]
+    fn repeated_and_empty_parameters() {
+        let params = Params::decode(b"scope=a&state=&scope=b&x=1&x=2");
+        assert_eq!(params.get("state"), None);
+        assert!(params.refuse_repeated(&["state"]).is_ok());
+        assert_eq!(params.refuse_repeated(&["scope"]), Err(OAuthError::repeated("scope")));
+    }
+}

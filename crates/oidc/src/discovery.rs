@@ -1,0 +1,40 @@
+//! The discovery document (OIDC Discovery §3, RFC 8414 §2), built from what the endpoints dispatch on.
+
+use serde_json::{Value, json};
+
+use crate::{
+    authorize::ResponseMode,
+    claims,
+    client::{ClientAuth, GRANT_TYPES, RESPONSE_TYPES},
+    jose::ID_TOKEN,
+    realm::Realm,
+    scope,
+};
+
+/// The document. `acr_values` are those that the factors of this installation can reach.
+pub fn document(realm: &Realm, acr_values: &[&str]) -> Value {
+    let scopes: Vec<&str> = scope::STANDARD.iter().map(|(name, _)| *name).collect();
+    json!({
+        "issuer": realm.issuer,
+        "authorization_endpoint": realm.url("/oauth/authorize"),
+        "token_endpoint": realm.url("/oauth/token"),
+        "userinfo_endpoint": realm.url("/oauth/userinfo"),
+        "jwks_uri": realm.url("/oauth/jwks"),
+        "end_session_endpoint": realm.url("/oauth/logout"),
+        "scopes_supported": scopes,
+        "claims_supported": claims::SUPPORTED,
+        "response_types_supported": RESPONSE_TYPES,
+        "response_modes_supported": ResponseMode::SUPPORTED,
+        "grant_types_supported": GRANT_TYPES,
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": [ID_TOKEN.alg.as_str()],
+        "token_endpoint_auth_methods_supported": ClientAuth::METHODS,
+        "code_challenge_methods_supported": ["S256"],
+        "acr_values_supported": acr_values,
+        "prompt_values_supported": ["none", "login", "consent", "select_account", "create"],
+        "claims_parameter_supported": false,
+        "request_parameter_supported": false,
+        "request_uri_parameter_supported": false,
+        "authorization_response_iss_parameter_supported": true,
+    })
+}

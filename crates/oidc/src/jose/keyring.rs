@@ -1,0 +1,332 @@
+//! The realm's signing keys, ready for use.
+
+use std::{collections::HashMap, fmt};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
+use josekit::{
+    jwk::{Jwk, alg::ec::EcCurve},
+    jws::{ES256, JwsHeader, JwsSigner, JwsVerifier, RS256},
+    jwt::{self, JwtPayload},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::{ACCESS_TOKEN, AccessClaims, Alg, ID_TOKEN, IdClaims, Kind};
+
+/// Where a key stands: next → active → retiring → retired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// Published ahead of use.
+    Next,
+    /// Signs.
+    Active,
+    /// Published until the last token it signed has ended.
+    Retiring,
+    /// Unpublished; kept to read old hints.
+    Retired,
+}
+
+impl KeyState {
+    /// The stored name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Next => "next",
+            Self::Active => "active",
+            Self::Retiring => "retiring",
+            Self::Retired => "retired",
+        }
+    }
+
+    /// Reads the stored name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Next, Self::Active, Self::Retiring, Self::Retired].into_iter().find(|state| state.as_str() == name)
+    }
+}
+
+/// A key as stored: the private part only where it signs.
+#[derive(Clone)]
+pub struct KeyMaterial {
+    /// RFC 7638 thumbprint.
+    pub kid: String,
+    /// What it signs with.
+    pub alg: Alg,
+    /// Where it stands.
+    pub state: KeyState,
+    /// RFC 7517, private members included.
+    pub private: Jwk,
+}
+
+impl fmt::Debug for KeyMaterial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyMaterial").field("kid", &self.kid).field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+impl KeyMaterial {
+    /// Reads the stored form: the private JWK as JSON.
+    pub fn from_stored(kid: String, alg: Alg, state: KeyState, json: &[u8]) -> Result<Self, KeyringError> {
+        Ok(Self { kid, alg, state, private: Jwk::from_bytes(json)? })
+    }
+
+    /// The form to seal and store.
+    pub fn to_stored(&self) -> zeroize::Zeroizing<Vec<u8>> {
+        zeroize::Zeroizing::new(self.private.to_string().into_bytes())
+    }
+}
+
+/// A key could not be made, read or used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// josekit or OpenSSL refused.
+    #[error("signing key: {0}")]
+    Jose(#[from] josekit::JoseError),
+    /// No key of that algorithm is active.
+    #[error("no active {} signing key", .0.as_str())]
+    Missing(Alg),
+    /// Claims could not be written as JSON.
+    #[error("claims: {0}")]
+    Claims(#[from] serde_json::Error),
+}
+
+/// Why a token is not accepted. Callers do not tell these apart to the outside.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// Not a JWT, or of another kind or algorithm.
+    #[error("not a token of this kind")]
+    Kind,
+    /// No key with that id.
+    #[error("unknown key")]
+    UnknownKey,
+    /// The signature or a claim does not hold.
+    #[error("signature, issuer or time does not hold")]
+    Invalid,
+}
+
+/// Makes a key pair. OpenSSL draws its own randomness.
+pub fn generate(alg: Alg, state: KeyState) -> Result<KeyMaterial, KeyringError> {
+    let mut private = match alg {
+        Alg::Rs256 => Jwk::generate_rsa_key(2_048)?,
+        Alg::Es256 => Jwk::generate_ec_key(EcCurve::P256)?,
+    };
+    let kid = thumbprint(&private);
+    private.set_key_id(&kid);
+    private.set_key_use("sig");
+    private.set_algorithm(alg.as_str());
+    Ok(KeyMaterial { kid, alg, state, private })
+}
+
+/// RFC 7638 §3: SHA-256 over the required public members in order.
+fn thumbprint(key: &Jwk) -> String {
+    let members: &[&str] = if key.key_type() == "RSA" { &["e", "kty", "n"] } else { &["crv", "kty", "x", "y"] };
+    let mut required = Map::new();
+    for member in members {
+        required.insert((*member).to_owned(), key.parameter(member).cloned().unwrap_or_default());
+    }
+    URL_SAFE_NO_PAD.encode(Sha256::digest(Value::Object(required).to_string()))
+}
+
+/// Signers and verifiers of a realm, built once per change of keys.
+pub struct Keyring {
+    signers: HashMap<Alg, (String, Box<dyn JwsSigner + Send + Sync>)>,
+    verifiers: HashMap<String, (Alg, Box<dyn JwsVerifier + Send + Sync>)>,
+    jwks: Value,
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyring").field("kids", &self.verifiers.keys()).finish_non_exhaustive()
+    }
+}
+
+impl Keyring {
+    /// Builds from stored keys.
+    pub fn new(keys: &[KeyMaterial]) -> Result<Self, KeyringError> {
+        let mut ring = Self { signers: HashMap::new(), verifiers: HashMap::new(), jwks: Value::Null };
+        let mut published = Vec::new();
+        for key in keys {
+            let public = public_part(&key.private);
+            let verifying = Jwk::from_map(public.clone())?;
+            let verifier: Box<dyn JwsVerifier + Send + Sync> = match key.alg {
+                Alg::Rs256 => Box::new(RS256.verifier_from_jwk(&verifying)?),
+                Alg::Es256 => Box::new(ES256.verifier_from_jwk(&verifying)?),
+            };
+            ring.verifiers.insert(key.kid.clone(), (key.alg, verifier));
+            if key.state == KeyState::Active {
+                let signer: Box<dyn JwsSigner + Send + Sync> = match key.alg {
+                    Alg::Rs256 => Box::new(RS256.signer_from_jwk(&key.private)?),
+                    Alg::Es256 => Box::new(ES256.signer_from_jwk(&key.private)?),
+                };
+                ring.signers.insert(key.alg, (key.kid.clone(), signer));
+            }
+            if key.state != KeyState::Retired {
+                published.push(Value::Object(public));
+            }
+        }
+        ring.jwks = json!({ "keys": published });
+        Ok(ring)
+    }
+
+    /// RFC 7517 §5: the published public keys.
+    pub fn jwks(&self) -> &Value {
+        &self.jwks
+    }
+
+    /// Signs an access token.
+    pub fn sign_access(&self, claims: &AccessClaims) -> Result<String, KeyringError> {
+        self.sign(ACCESS_TOKEN, claims)
+    }
+
+    /// Signs an ID token.
+    pub fn sign_id(&self, claims: &IdClaims) -> Result<String, KeyringError> {
+        self.sign(ID_TOKEN, claims)
+    }
+
+    fn sign<C: Serialize>(&self, kind: Kind, claims: &C) -> Result<String, KeyringError> {
+        let (kid, signer) = self.signers.get(&kind.alg).ok_or(KeyringError::Missing(kind.alg))?;
+        let mut header = JwsHeader::new();
+        header.set_token_type(kind.typ);
+        header.set_key_id(kid);
+        let Value::Object(map) = serde_json::to_value(claims)? else {
+            return Err(KeyringError::Missing(kind.alg));
+        };
+        let payload = JwtPayload::from_map(map)?;
+        Ok(jwt::encode_with_signer(&payload, &header, signer.as_ref())?)
+    }
+
+    /// RFC 9068 §4: signature, `typ`, issuer, times. The audience is the caller's to check.
+    pub fn verify_access(&self, token: &str, issuer: &str, now: DateTime<Utc>) -> Result<AccessClaims, VerifyError> {
+        let claims: AccessClaims = self.verify(ACCESS_TOKEN, token)?;
+        if claims.iss != issuer || claims.exp <= now.timestamp() || claims.iat > now.timestamp() + 10 {
+            return Err(VerifyError::Invalid);
+        }
+        Ok(claims)
+    }
+
+    /// OIDC Core §3.1.2.1 `id_token_hint`: an ID token of ours, expired or not; no other kind.
+    pub fn verify_hint(&self, token: &str, issuer: &str, now: DateTime<Utc>) -> Result<IdClaims, VerifyError> {
+        let claims: IdClaims = self.verify(ID_TOKEN, token)?;
+        if claims.iss != issuer || claims.iat > now.timestamp() + 10 {
+            return Err(VerifyError::Invalid);
+        }
+        Ok(claims)
+    }
+
+    /// Signature, algorithm and kind. Times are compared by the callers against their own `now`: josekit's validator
+    /// would read the clock.
+    fn verify<C: DeserializeOwned>(&self, kind: Kind, token: &str) -> Result<C, VerifyError> {
+        if token.len() > 16_384 {
+            return Err(VerifyError::Kind);
+        }
+        let (payload, header) = jwt::decode_with_verifier_selector(token, |header| {
+            let known = header.key_id().and_then(|kid| self.verifiers.get(kid));
+            Ok(known
+                .filter(|(alg, _)| header.algorithm() == Some(alg.as_str()) && *alg == kind.alg)
+                .map(|(_, verifier)| verifier.as_ref() as &dyn JwsVerifier))
+        })
+        .map_err(|_| VerifyError::UnknownKey)?;
+        if !header.token_type().is_some_and(|typ| typ.eq_ignore_ascii_case(kind.typ)) {
+            return Err(VerifyError::Kind);
+        }
+        serde_json::from_value(Value::Object(payload.claims_set().clone())).map_err(|_| VerifyError::Invalid)
+    }
+}
+
+/// Protocol D4: public members only.
+fn public_part(key: &Jwk) -> Map<String, Value> {
+    const PUBLIC: [&str; 9] = ["kty", "kid", "use", "alg", "n", "e", "crv", "x", "y"];
+    PUBLIC
+        .iter()
+        .filter_map(|member| key.parameter(member).or_else(|| key.as_ref().get(*member)).map(|value| (*member, value)))
+        .map(|(member, value)| (member.to_owned(), value.clone()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::GrantId;
+
+    fn ring() -> Keyring {
+        let keys = [Alg::Es256, Alg::Rs256].map(|alg| generate(alg, KeyState::Active).unwrap());
+        Keyring::new(&keys).unwrap()
+    }
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+    }
+
+    fn access() -> AccessClaims {
+        AccessClaims {
+            iss: "https://op.example".into(),
+            sub: "s".into(),
+            aud: vec!["https://op.example".into()],
+            exp: now().timestamp() + 60,
+            iat: now().timestamp(),
+            jti: "j".into(),
+            client_id: "c".into(),
+            scope: "openid".into(),
+            auth_time: None,
+            acr: None,
+            sid: None,
+            grant: Some(GrantId(uuid::Uuid::nil())),
+            account_generation: 0,
+            client_generation: 0,
+        }
+    }
+
+    fn id() -> IdClaims {
+        IdClaims {
+            iss: "https://op.example".into(),
+            sub: "s".into(),
+            aud: "c".into(),
+            azp: "c".into(),
+            exp: now().timestamp() + 60,
+            iat: now().timestamp(),
+            auth_time: 0,
+            nonce: None,
+            acr: "1".into(),
+            amr: vec![],
+            sid: None,
+            at_hash: None,
+        }
+    }
+
+    /// D4: the published set has public members only, and distinct key ids.
+    #[test]
+    fn the_published_set_holds_no_private_member() {
+        let ring = ring();
+        let keys = ring.jwks()["keys"].as_array().unwrap();
+        assert_eq!(keys.len(), 2);
+        assert_ne!(keys[0]["kid"], keys[1]["kid"]);
+        for key in keys {
+            for private in ["d", "p", "q", "dp", "dq", "qi", "k"] {
+                assert!(key.get(private).is_none(), "{private}");
+            }
+            assert!(key["alg"].is_string() && key["use"] == "sig" && key["kty"].is_string());
+        }
+    }
+
+    /// RFC 8725 §3.11: no kind is taken for another, no foreign key or issuer or time accepted.
+    #[test]
+    fn kinds_keys_and_times() {
+        let ring = ring();
+        let token = ring.sign_access(&access()).unwrap();
+        assert!(ring.verify_access(&token, "https://op.example", now()).is_ok());
+        assert!(ring.verify_access(&token, "https://other.example", now()).is_err());
+        assert!(ring.verify_access(&token, "https://op.example", now() + chrono::Duration::seconds(60)).is_err());
+        assert!(ring.verify_hint(&token, "https://op.example", now()).is_err());
+        assert!(super::tests::ring().verify_access(&token, "https://op.example", now()).is_err());
+
+        let hint = ring.sign_id(&id()).unwrap();
+        assert!(ring.verify_hint(&hint, "https://op.example", now() + chrono::Duration::days(365)).is_ok());
+        assert!(ring.verify_access(&hint, "https://op.example", now()).is_err());
+
+        let mut parts: Vec<&str> = token.split('.').collect();
+        let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"at+jwt"}"#);
+        parts[0] = &none;
+        parts[2] = "";
+        assert!(ring.verify_access(&parts.join("."), "https://op.example", now()).is_err());
+    }
+}

@@ -1,0 +1,31 @@
+//! The OpenID Connect protocol as pure functions.
+//!
+//! Nothing here waits, reads a clock, draws ambient randomness, or knows of HTTP types or SQL. A caller loads
+//! facts, asks a `decide` function, applies the [`Change`]s it answers, and signs what it grants.
+
+pub mod authorize;
+pub mod call;
+pub mod change;
+pub mod claims;
+pub mod client;
+pub mod discovery;
+pub mod error;
+pub mod grant;
+pub mod id;
+pub mod interaction;
+pub mod jose;
+pub mod logout;
+pub mod pkce;
+pub mod policy;
+pub mod realm;
+pub mod scope;
+pub mod secret;
+pub mod subject;
+pub mod token;
+pub mod turn;
+pub mod userinfo;
+
+pub use call::{Call, Params};
+pub use change::{Change, Event, Outcome};
+pub use error::{ErrorCode, OAuthError};
+pub use turn::Turn;

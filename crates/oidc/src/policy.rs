@@ -1,0 +1,83 @@
+//! Lifetimes and rules of a realm and of a client.
+
+use chrono::Duration;
+use serde::{Deserialize, Serialize};
+
+/// Lifetimes of a realm.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Authorization codes: 60 seconds (protocol A5).
+    pub code_lifetime: Duration,
+    /// Access tokens: 15 minutes, at most 60; the cap bounds the revocation set.
+    pub access_token_lifetime: Duration,
+    /// ID tokens.
+    pub id_token_lifetime: Duration,
+    /// Refresh tokens, counted from the last use.
+    pub refresh_token_lifetime: Duration,
+    /// How long a lost refresh answer can be repeated: 60 seconds.
+    pub refresh_repeat_window: Duration,
+    /// How long a person may take from the authorization request to its end.
+    pub interaction_lifetime: Duration,
+    /// A session ends after this long without use.
+    pub session_idle: Duration,
+    /// A session ends after this long in any case.
+    pub session_absolute: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            code_lifetime: Duration::seconds(60),
+            access_token_lifetime: Duration::minutes(15),
+            id_token_lifetime: Duration::hours(1),
+            refresh_token_lifetime: Duration::days(30),
+            refresh_repeat_window: Duration::seconds(60),
+            interaction_lifetime: Duration::minutes(30),
+            session_idle: Duration::hours(12),
+            session_absolute: Duration::days(7),
+        }
+    }
+}
+
+/// The named set of rules a client policy starts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// OAuth 2.0 with RFC 9700 applied.
+    #[default]
+    Baseline,
+}
+
+/// Which PKCE a client must use (RFC 7636, RFC 9700 §2.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PkceRule {
+    /// S256 on every code request.
+    #[default]
+    Required,
+    /// S256 when the client sends a challenge. Public clients are required all the same.
+    Optional,
+}
+
+/// What one client may and must do.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClientPolicy {
+    /// The rules it starts from.
+    pub profile: Profile,
+    /// PKCE.
+    pub pkce: PkceRule,
+    /// Whether a refresh token is replaced at each use. Public clients always rotate.
+    pub refresh_rotation: RefreshRotation,
+}
+
+/// Whether refresh tokens rotate (RFC 9700 §4.14.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RefreshRotation {
+    /// Each use gives a successor.
+    #[default]
+    On,
+    /// The token stays; confidential clients only.
+    Off,
+}

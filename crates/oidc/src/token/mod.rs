@@ -1,0 +1,58 @@
+//! The token endpoint (RFC 6749 §3.2).
+//!
+//! A request is authenticated, then handed to the decision of its grant type. Some grant types are driven by
+//! oxide-auth's machines; none of them leaves the file of its grant type.
+
+pub mod authorization_code;
+pub mod client_auth;
+mod issue;
+pub mod refresh_token;
+pub mod revocation;
+
+pub use issue::{Issue, TokenResponse};
+
+use crate::{
+    call::Params,
+    client::{Client, GRANT_CODE, GRANT_REFRESH},
+    error::{ErrorCode, OAuthError},
+};
+
+/// Parameters this endpoint knows; each may come once (RFC 6749 §3.2).
+const KNOWN: [&str; 9] = [
+    "grant_type",
+    "code",
+    "redirect_uri",
+    "code_verifier",
+    "refresh_token",
+    "scope",
+    "client_id",
+    "client_secret",
+    "resource",
+];
+
+/// RFC 6749 §4.1.3, §6: the grant types with a place in the registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GrantRequest {
+    /// `authorization_code`.
+    Code(authorization_code::CodeRequest),
+    /// `refresh_token`.
+    Refresh(refresh_token::RefreshRequest),
+}
+
+/// Reads the request of an authenticated client.
+pub fn read(params: &Params, client: &Client) -> Result<GrantRequest, OAuthError> {
+    params.refuse_repeated(&KNOWN)?;
+    let grant_type = params.get("grant_type").ok_or_else(|| OAuthError::invalid_request("grant_type is missing"))?;
+    let request = match grant_type {
+        GRANT_CODE => authorization_code::CodeRequest::read(params).map(GrantRequest::Code),
+        GRANT_REFRESH => refresh_token::RefreshRequest::read(params).map(GrantRequest::Refresh),
+        _ => Err(OAuthError::new(ErrorCode::UnsupportedGrantType, "grant_type is not one this provider serves")),
+    };
+    if request.is_ok() && !client.may_use_grant(grant_type) {
+        return Err(OAuthError::new(
+            ErrorCode::UnauthorizedClient,
+            "this client is not registered for that grant_type",
+        ));
+    }
+    request
+}

@@ -1,0 +1,48 @@
+//! The one moment and the one random source of a request.
+
+use chrono::{DateTime, Utc};
+use rand::{RngCore, SeedableRng, rngs::StdRng};
+use uuid::Uuid;
+
+use crate::secret::Secret;
+
+/// A request's `now` and its random source, seeded once per request.
+pub struct Turn {
+    now: DateTime<Utc>,
+    rng: StdRng,
+}
+
+impl Turn {
+    /// A turn at `now`, drawing from a generator seeded with `seed` (256 bits from the operating system).
+    pub fn new(now: DateTime<Utc>, seed: [u8; 32]) -> Self {
+        Self { now, rng: StdRng::from_seed(seed) }
+    }
+
+    /// The moment of this request.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// 256 random bits as a base64url secret: a code, a refresh token, a handle.
+    pub fn secret(&mut self) -> Secret {
+        Secret::from_bytes(&self.bytes::<32>())
+    }
+
+    /// `N` random bytes.
+    pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.rng.fill_bytes(&mut bytes);
+        bytes
+    }
+
+    /// A `UUIDv7` of this moment: time-ordered, with 74 random bits.
+    pub fn uuid(&mut self) -> Uuid {
+        let millis = u64::try_from(self.now.timestamp_millis()).unwrap_or_default();
+        uuid::Builder::from_unix_timestamp_millis(millis, &self.bytes::<10>()).into_uuid()
+    }
+
+    /// The random source itself, for functions of other crates that take one.
+    pub fn rng(&mut self) -> &mut dyn RngCore {
+        &mut self.rng
+    }
+}

@@ -1,0 +1,78 @@
+//! UserInfo (OIDC Core §5.3) and the check of bearer tokens (RFC 6750).
+
+use serde_json::{Map, Value};
+
+use crate::{
+    call::Call,
+    claims,
+    error::{ErrorCode, OAuthError},
+    jose::AccessClaims,
+    realm::Realm,
+    scope::{OPENID, Scopes},
+    secret::Secret,
+    subject::StandardClaims,
+};
+
+/// RFC 6750 §2: the token from the header or the form body, never the query; both at once are refused.
+///
+/// `Ok(None)` means that no token was sent at all (RFC 6750 §3.1: no error code then).
+pub fn bearer(call: &Call) -> Result<Option<Secret>, OAuthError> {
+    let header = match call.header("authorization").map(|value| value.split_once(' ').unwrap_or((value, ""))) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Some(token.trim()),
+        _ => None,
+    };
+    let body = if call.method == "POST" { call.params.get("access_token") } else { None };
+    call.params.refuse_repeated(&["access_token"])?;
+    match (header, body) {
+        (Some(_), Some(_)) => Err(OAuthError::invalid_request("the access token was sent in two ways")),
+        (Some(token), None) | (None, Some(token)) => Ok(Some(Secret::new(token))),
+        (None, None) => Ok(None),
+    }
+}
+
+/// OIDC Core §5.3.1: the token must be for the issuer and hold `openid`.
+pub fn permit(token: &AccessClaims, realm: &Realm) -> Result<Scopes, OAuthError> {
+    if !token.aud.contains(&realm.issuer) {
+        return Err(OAuthError::new(ErrorCode::InvalidToken, "the access token is not for this endpoint"));
+    }
+    let scopes: Scopes = token.scope.parse().unwrap_or_default();
+    if !scopes.contains(OPENID) {
+        return Err(OAuthError::new(ErrorCode::InsufficientScope, "the access token lacks the scope openid"));
+    }
+    Ok(scopes)
+}
+
+/// OIDC Core §5.3.2: `sub` and what the scopes release.
+pub fn answer(subject: &str, scopes: &Scopes, account: &StandardClaims) -> Map<String, Value> {
+    let mut released = claims::by_scope(account, scopes);
+    released.insert("sub".to_owned(), Value::String(subject.to_owned()));
+    released
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::Params;
+
+    fn call(method: &str, authorization: Option<&str>, params: &str) -> Call {
+        Call {
+            method: method.to_owned(),
+            url: String::new(),
+            headers: authorization.map(|value| ("authorization".to_owned(), value.to_owned())).into_iter().collect(),
+            params: Params::decode(params.as_bytes()),
+            peer: None,
+            certificate: None,
+        }
+    }
+
+    /// U1: header or POST body, never the query; the scheme's case does not matter.
+    #[test]
+    fn where_a_token_may_be() {
+        let token = |call: &Call| bearer(call).map(|found| found.map(|secret| secret.expose().to_owned()));
+        assert_eq!(token(&call("GET", Some("bEaReR t"), "")), Ok(Some("t".into())));
+        assert_eq!(token(&call("POST", None, "access_token=t")), Ok(Some("t".into())));
+        assert_eq!(token(&call("GET", None, "access_token=t")), Ok(None));
+        assert_eq!(token(&call("GET", Some("Basic t"), "")), Ok(None));
+        assert!(token(&call("POST", Some("Bearer t"), "access_token=t")).is_err());
+    }
+}

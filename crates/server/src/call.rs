@@ -1,0 +1,122 @@
+//! From an HTTP request to the protocol's [`Call`], within bounds.
+
+use actix_web::{
+    HttpMessage, HttpRequest,
+    http::{Method, header},
+    web::Payload,
+};
+use signet_oidc::{Call, Params};
+use signet_storage::Origin;
+
+/// The greatest form body, in bytes.
+pub const BODY_LIMIT: usize = 64 * 1024;
+/// The greatest number of parameters.
+const PARAMETER_LIMIT: usize = 200;
+
+/// Input that is refused before anything looks at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadInput {
+    /// Over [`BODY_LIMIT`].
+    #[error("the request is larger than 64 KiB")]
+    TooLarge,
+    /// Not a form.
+    #[error("send the parameters as application/x-www-form-urlencoded")]
+    NotAForm,
+    /// Too many parameters.
+    #[error("the request has more than 200 parameters")]
+    TooMany,
+    /// Invalid UTF-8 or a control character.
+    #[error("a parameter holds bytes that are not text in UTF-8, or a control character")]
+    NotText,
+    /// The connection ended within the body.
+    #[error("the request ended early")]
+    Incomplete,
+}
+
+impl BadInput {
+    /// The stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::TooLarge => "request_too_large",
+            Self::NotAForm => "not_a_form",
+            Self::TooMany => "too_many_parameters",
+            Self::NotText => "not_text",
+            Self::Incomplete => "incomplete_request",
+        }
+    }
+
+    /// The HTTP status.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::TooLarge => 413,
+            Self::NotAForm => 415,
+            Self::TooMany | Self::NotText | Self::Incomplete => 400,
+        }
+    }
+}
+
+/// Reads a request: query parameters for GET, form parameters for POST.
+pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Call, BadInput> {
+    let params = if request.method() == Method::POST {
+        let body = match payload.to_bytes_limited(BODY_LIMIT).await {
+            Err(_) => return Err(BadInput::TooLarge),
+            Ok(Err(_)) => return Err(BadInput::Incomplete),
+            Ok(Ok(body)) => body,
+        };
+        if !body.is_empty() && request.content_type() != "application/x-www-form-urlencoded" {
+            return Err(BadInput::NotAForm);
+        }
+        decode(&body)?
+    } else {
+        decode(request.query_string().as_bytes())?
+    };
+    let headers = request
+        .headers()
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect();
+    Ok(Call {
+        method: request.method().as_str().to_owned(),
+        url: request.uri().path().to_owned(),
+        headers,
+        params,
+        peer: request.peer_addr().map(|peer| peer.ip()),
+        certificate: None,
+    })
+}
+
+fn decode(raw: &[u8]) -> Result<Params, BadInput> {
+    if raw.iter().filter(|byte| **byte == b'&').count() >= PARAMETER_LIMIT {
+        return Err(BadInput::TooMany);
+    }
+    let params = Params::decode(raw);
+    // Invalid UTF-8 decodes to U+FFFD. Nobody types that, and no protocol value holds it.
+    let bad = |text: &str| text.contains('\u{FFFD}') || text.chars().any(char::is_control);
+    if params.iter().any(|(name, value)| bad(name) || bad(value)) {
+        return Err(BadInput::NotText);
+    }
+    Ok(params)
+}
+
+/// From where a request came, for the audit log.
+pub fn origin(request: &HttpRequest) -> Origin {
+    Origin {
+        address: request.peer_addr().map(|peer| peer.ip().to_string()),
+        user_agent: request
+            .headers()
+            .get(header::USER_AGENT)
+            .and_then(|value| value.to_str().ok())
+            .map(|agent| agent.chars().filter(|c| !c.is_control()).collect()),
+        request_id: request_id(request),
+        operator: None,
+    }
+}
+
+/// The identifier a request is logged under.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
+/// The request's identifier, set by the outermost layer.
+pub fn request_id(request: &HttpRequest) -> Option<String> {
+    request.extensions().get::<RequestId>().map(|id| id.0.clone())
+}

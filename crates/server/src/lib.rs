@@ -1,0 +1,18 @@
+//! Everything HTTP: the provider's endpoints, pages and command line.
+//!
+//! `routes.rs` is the whole route map; a handler of `POST /oauth/token` lives in `oauth/token.rs`.
+
+pub mod app;
+pub mod call;
+pub mod cli;
+pub mod config;
+pub mod control;
+pub mod entropy;
+pub mod guard;
+pub mod hashing;
+pub mod oauth;
+pub mod pages;
+pub mod playground;
+pub mod routes;
+pub mod serve;
+pub mod startup;

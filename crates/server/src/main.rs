@@ -1,0 +1,7 @@
+//! The `signet` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    signet_server::cli::main()
+}

@@ -1,0 +1,102 @@
+//! The protocol endpoints, one file each.
+
+pub mod authorize;
+pub mod discovery;
+pub mod logout;
+pub mod token;
+pub mod userinfo;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header},
+};
+use serde_json::json;
+use signet_oidc::{ErrorCode, OAuthError};
+use signet_storage::StoreError;
+
+use crate::{
+    call::{self, BadInput},
+    entropy::NoEntropy,
+};
+
+/// What an endpoint that answers JSON can fail with.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// Input out of bounds.
+    #[error(transparent)]
+    Input(#[from] BadInput),
+    /// An error of the protocol.
+    #[error(transparent)]
+    OAuth(#[from] OAuthError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No randomness.
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+    /// Signing keys.
+    #[error(transparent)]
+    Keys(#[from] signet_oidc::jose::KeyringError),
+}
+
+impl EndpointError {
+    /// The error as the protocol says it. What is not the caller's fault goes to the log.
+    fn to_oauth(&self, request: &HttpRequest) -> (OAuthError, u16) {
+        let failed = |code: ErrorCode, description| {
+            let id = call::request_id(request).unwrap_or_default();
+            tracing::error!(request_id = id, error = %self, "an endpoint failed");
+            (OAuthError::new(code, description), code.status())
+        };
+        match self {
+            Self::OAuth(error) => (error.clone(), error.code.status()),
+            Self::Input(input) => {
+                let error = OAuthError { code: ErrorCode::InvalidRequest, description: input.to_string().into() };
+                (error, if input.status() == 415 { 400 } else { input.status() })
+            }
+            Self::Store(StoreError::Unavailable(_)) => {
+                failed(ErrorCode::TemporarilyUnavailable, "the service is not available at this moment; try again")
+            }
+            Self::Store(_) | Self::Entropy(_) | Self::Keys(_) => {
+                failed(ErrorCode::ServerError, "something went wrong here")
+            }
+        }
+    }
+
+    /// RFC 6749 §5.2.
+    pub fn json(&self, request: &HttpRequest) -> HttpResponse {
+        let (error, status) = self.to_oauth(request);
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = HttpResponse::build(status);
+        response.insert_header((header::CACHE_CONTROL, "no-store")).insert_header((header::PRAGMA, "no-cache"));
+        if error.code == ErrorCode::InvalidClient {
+            response.insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"signet\", charset=\"UTF-8\""));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.insert_header((header::RETRY_AFTER, "2"));
+        }
+        response.json(json!({ "error": error.code.as_str(), "error_description": error.description }))
+    }
+
+    /// RFC 6750 §3: the error in `WWW-Authenticate` too. `None` means that no token was sent.
+    pub fn bearer(error: Option<&Self>, request: &HttpRequest) -> HttpResponse {
+        let Some(error) = error else {
+            return HttpResponse::Unauthorized()
+                .insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"signet\""))
+                .finish();
+        };
+        let mut response = error.json(request);
+        let (oauth, _) = match error {
+            Self::OAuth(oauth) => (oauth.clone(), 0),
+            _ => return response,
+        };
+        let challenge = format!(
+            "Bearer realm=\"signet\", error=\"{}\", error_description=\"{}\"",
+            oauth.code.as_str(),
+            oauth.description
+        );
+        if let Ok(value) = header::HeaderValue::from_str(&challenge) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+        }
+        response
+    }
+}

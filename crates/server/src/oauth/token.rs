@@ -1,0 +1,60 @@
+//! `POST /oauth/token`.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header,
+    web::{Data, Payload},
+};
+use signet_oidc::{
+    OAuthError, Outcome,
+    token::{self, GrantRequest, Issue, TokenResponse, authorization_code, client_auth, refresh_token},
+};
+use signet_storage::Apply;
+
+use super::EndpointError;
+use crate::{app::App, call, entropy};
+
+/// RFC 6749 §3.2.
+pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
+    match issue(&app, &http, payload).await {
+        Ok(tokens) => HttpResponse::Ok()
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .insert_header((header::PRAGMA, "no-cache"))
+            .json(tokens),
+        Err(error) => error.json(&http),
+    }
+}
+
+async fn issue(app: &Data<App>, http: &HttpRequest, payload: Payload) -> Result<TokenResponse, EndpointError> {
+    let call = call::read(http, payload).await?;
+    let (id, credentials) = client_auth::read(call.header("authorization"), &call.params)?;
+    let client = app.client(&id).await?;
+    client_auth::verify(client.as_deref(), &credentials)?;
+    let client = client.ok_or_else(|| OAuthError::invalid_client("client authentication failed"))?;
+    let request = token::read(&call.params, &client)?;
+
+    let mut turn = entropy::turn()?;
+    let origin = call::origin(http);
+    let shared = app.clone();
+    let verdict: Result<Issue, OAuthError> = app
+        .store
+        .transaction(move |tx| {
+            let now = turn.now();
+            let realm = &shared.realm;
+            let Outcome { changes, verdict } = match &request {
+                GrantRequest::Code(request) => {
+                    let access_until = now + realm.policy.access_token_lifetime;
+                    let loaded = tx.load_code(&request.code.digest(), client.key, now, access_until)?;
+                    authorization_code::decide(request, &client, loaded, realm, &mut turn)
+                }
+                GrantRequest::Refresh(request) => {
+                    let loaded = tx.load_refresh(&request.token.digest(), client.key, now)?;
+                    refresh_token::decide(request, &client, loaded, &shared.successor_key, (realm, &mut turn))
+                }
+            };
+            Ok(tx.apply(changes, &mut turn, &origin)?.and(verdict))
+        })
+        .await?;
+    // Signing follows the commit.
+    Ok(verdict?.sign(&app.published().keyring)?)
+}

@@ -1,0 +1,108 @@
+//! `GET` and `POST /consent`.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Payload},
+};
+use signet_oidc::{
+    client::ClientSource,
+    interaction::{Interaction, Refusal},
+    scope,
+    subject::Session,
+};
+use url::Url;
+
+use super::{
+    PageError, answer, html,
+    interact::{self, Answer, Held, PARAMETER, Step, proceed},
+    see_other,
+    view::{Consent, Page, ScopeLine},
+};
+use crate::{app::App, call, entropy, guard::csrf};
+
+/// What a consent post is bound to: the interaction, and the session and account that saw the page.
+pub(super) fn purpose(interaction: &Interaction, session: &Session) -> [Vec<u8>; 4] {
+    [
+        b"consent".to_vec(),
+        interaction.id.0.as_bytes().to_vec(),
+        session.id.0.as_bytes().to_vec(),
+        session.account.id.0.as_bytes().to_vec(),
+    ]
+}
+
+/// Shows what the application asks for.
+pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
+    let result = async {
+        let params = call::read(&http, payload).await?.params;
+        let Some(held) = interact::open(&app, &http, &params).await? else { return Ok(see_other("/")) };
+        let now = entropy::now();
+        let idle = now + app.realm.policy.session_idle;
+        let session = match app.cookies.session(&http) {
+            Some(handle) => app.store.transaction(move |tx| tx.session(&handle.digest(), now, idle)).await?,
+            None => None,
+        };
+        let Some(session) = session else { return Ok(see_other(&held.href("/signin"))) };
+        let Some(browser) = app.cookies.browser(&http) else { return Err(Refusal::OtherBrowser.into()) };
+        let purpose = purpose(&held.interaction, &session);
+        let parts: Vec<&[u8]> = purpose.iter().map(Vec::as_slice).collect();
+        let token = csrf::token(&app.csrf_key, &browser, &parts);
+        html(&view(&app, &held, &session, token))
+    };
+    let result: Result<HttpResponse, PageError> = result.await;
+    answer(result, &app, &http)
+}
+
+fn view(app: &App, held: &Held, session: &Session, csrf: String) -> Consent {
+    let redirect_uri = &held.interaction.request.redirect_uri;
+    let host = Url::parse(redirect_uri).ok().and_then(|url| {
+        let host = url.host_str()?.to_owned();
+        Some(url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}")))
+    });
+    Consent {
+        page: Page::plain("Allow access", &app.issuer_host),
+        csrf,
+        interaction: held.sealed.clone(),
+        client_name: held.client.name.clone(),
+        client_host: host.unwrap_or_else(|| "an app on this device".to_owned()),
+        unverified: held.client.source != ClientSource::Admin,
+        account: session.username.clone(),
+        scopes: held.interaction.request.scopes.iter().map(line).collect(),
+        switch_href: held.href("/signin"),
+    }
+}
+
+fn line(name: &str) -> ScopeLine {
+    let known = scope::STANDARD.iter().find(|(scope, _)| *scope == name);
+    ScopeLine {
+        name: name.to_owned(),
+        description: known.map_or_else(|| format!("Use “{name}” on your behalf"), |(_, text)| (*text).to_owned()),
+    }
+}
+
+/// `allow` issues the code, `deny` sends `access_denied`.
+pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
+    let result = async {
+        csrf::check_site(&http, &app.realm.issuer)?;
+        let params = call::read(&http, payload).await?.params;
+        params.refuse_repeated(&["decision", "csrf", PARAMETER]).map_err(PageError::Parameter)?;
+        let Some(held) = interact::open(&app, &http, &params).await? else { return Err(Refusal::Invalid.into()) };
+        let allow = match params.get("decision") {
+            Some("allow") => true,
+            Some("deny") => false,
+            _ => {
+                return Err(PageError::Parameter(signet_oidc::OAuthError::invalid_request(
+                    "decision must be allow or deny",
+                )));
+            }
+        };
+        let token = params.get("csrf").map(str::to_owned);
+        if token.is_none() {
+            return Err(csrf::Forged.into());
+        }
+        let request = held.interaction.request.clone();
+        let step = Step::Answered(held.interaction, held.sealed, Answer { allow, token });
+        proceed(&app, &http, (request, held.client), step).await
+    };
+    let result = result.await;
+    answer(result, &app, &http)
+}

@@ -1,0 +1,250 @@
+//! From authorization request to code: sealing, opening and carrying on an interaction.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, web::Data};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use signet_oidc::{
+    Outcome, Params, Turn,
+    authorize::{self, AuthorizeRequest, Facts, Next, Question, Stage},
+    client::Client,
+    id::InteractionId,
+    interaction::{Interaction, Origin, Refusal, SEALED_LIMIT, VERSION},
+    scope::Scopes,
+    secret::{Digest, Secret},
+};
+use signet_storage::{Apply, StoreError, seal::Purpose};
+
+use crate::{
+    app::App,
+    call, entropy,
+    guard::csrf::Forged,
+    pages::{PageError, see_other},
+};
+
+/// The parameter that carries an interaction: sealed, or the id of a stored one.
+pub const PARAMETER: &str = "interaction";
+
+/// An interaction as it travels.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// What was opened.
+    pub interaction: Interaction,
+    /// As it came, to be sent on.
+    pub sealed: String,
+    /// Who asks, loaded anew.
+    pub client: Arc<Client>,
+}
+
+impl Held {
+    /// The path of a page with this interaction.
+    pub fn href(&self, path: &str) -> String {
+        href(path, &self.sealed)
+    }
+}
+
+/// The path of a page with an interaction; the bare path without one.
+pub fn href(path: &str, sealed: &str) -> String {
+    if sealed.is_empty() { path.to_owned() } else { format!("{path}?{PARAMETER}={sealed}") }
+}
+
+/// Seals a new interaction for this browser, setting its cookie where it has none.
+async fn begin(
+    app: &App,
+    http: &HttpRequest,
+    request: AuthorizeRequest,
+    turn: &mut Turn,
+) -> Result<(String, Option<Secret>), PageError> {
+    let known = app.cookies.browser(http);
+    let browser = known.clone().unwrap_or_else(|| turn.secret());
+    let id = InteractionId(turn.uuid());
+    let interaction = Interaction {
+        version: VERSION,
+        id,
+        origin: Origin::Redirect,
+        request,
+        started: turn.now(),
+        expires: turn.now() + app.realm.policy.interaction_lifetime,
+        browser: Digest::of(browser.expose().as_bytes()).to_text(),
+    };
+    let plain = serde_json::to_vec(&interaction).map_err(|_| StoreError::Row("interaction"))?;
+    let sealed = app.store.sealer().seal(Purpose::Interaction, b"", &plain, turn.bytes()).map_err(StoreError::from)?;
+    let fresh = known.is_none().then_some(browser);
+    let text = URL_SAFE_NO_PAD.encode(&sealed);
+    if text.len() <= SEALED_LIMIT {
+        return Ok((text, fresh));
+    }
+    let expires = interaction.expires;
+    app.store.transaction(move |tx| tx.hold_interaction(id, &sealed, expires)).await?;
+    Ok((id.to_string(), fresh))
+}
+
+/// Opens the interaction of a request. `Ok(None)` when there is none: a plain sign-in.
+pub async fn open(app: &App, http: &HttpRequest, params: &Params) -> Result<Option<Held>, PageError> {
+    let Some(text) = params.get(PARAMETER) else { return Ok(None) };
+    let stored = text.parse().map(InteractionId).ok().filter(|_| text.len() == 36);
+    let sealed = match stored {
+        Some(id) => {
+            app.store.read(move |tx| tx.held_interaction(id)).await?.ok_or(PageError::Interaction(Refusal::Expired))?
+        }
+        None => URL_SAFE_NO_PAD.decode(text).map_err(|_| Refusal::Invalid)?,
+    };
+    let plain = app.store.sealer().open(Purpose::Interaction, b"", &sealed).map_err(|_| Refusal::Invalid)?;
+    let interaction: Interaction = serde_json::from_slice(&plain).map_err(|_| Refusal::Invalid)?;
+    let browser = app.cookies.browser(http);
+    interaction.check(browser.as_ref().map(Secret::expose), entropy::now())?;
+    let id = interaction.id;
+    if app.store.read(move |tx| tx.is_interaction_spent(id)).await? {
+        return Err(Refusal::Completed.into());
+    }
+    let client = app.client(interaction.request.client_id.as_str()).await?;
+    // Client and redirect URI are loaded anew: either may have been withdrawn meanwhile.
+    let client = client
+        .filter(|client| !client.disabled && client.accepts_redirect(&interaction.request.redirect_uri))
+        .ok_or(Refusal::Invalid)?;
+    Ok(Some(Held { interaction, sealed: text.to_owned(), client }))
+}
+
+/// What the person answered on the consent page.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// `allow` was pressed.
+    pub allow: bool,
+    /// The posted form token; it is bound to account and session.
+    pub token: Option<String>,
+}
+
+/// Where an interaction stands before [`proceed`].
+#[derive(Debug)]
+pub enum Step {
+    /// The authorization request just came.
+    Arrived,
+    /// A page was shown.
+    Returned(Interaction, String),
+    /// The consent page was answered.
+    Answered(Interaction, String, Answer),
+}
+
+enum Decided {
+    Next(Result<Next, signet_oidc::OAuthError>),
+    Completed,
+    Forged,
+}
+
+/// Decides what comes next for a request, applies it, and sends the person there. One transaction at most.
+pub async fn proceed(
+    app: &Data<App>,
+    http: &HttpRequest,
+    (request, client): (AuthorizeRequest, Arc<Client>),
+    step: Step,
+) -> Result<HttpResponse, PageError> {
+    let mut turn = entropy::turn()?;
+    let handle = app.cookies.session(http);
+    let origin = call::origin(http);
+    let browser = app.cookies.browser(http);
+    let delivery = request.delivery(&app.realm);
+    let (held, answer) = match step {
+        Step::Arrived => (None, None),
+        Step::Returned(interaction, sealed) => (Some((interaction, sealed)), None),
+        Step::Answered(interaction, sealed, answer) => (Some((interaction, sealed)), Some(answer)),
+    };
+    let sealed = held.as_ref().map(|(_, sealed)| sealed.clone());
+    let asked = request.clone();
+
+    let decided = if let Some(handle) = handle {
+        let shared = app.clone();
+        let interaction = held.map(|(interaction, _)| interaction);
+        let (decided, back) = app
+            .store
+            .transaction(move |tx| {
+                let now = turn.now();
+                let session = tx.session(&handle.digest(), now, now + shared.realm.policy.session_idle)?;
+                let mut consented = Scopes::default();
+                if let Some(session) = &session
+                    && !client.first_party
+                {
+                    consented = tx.consent(session.account.id, client.key)?;
+                }
+                let mut stage = Stage::Arrived;
+                if let Some(interaction) = &interaction {
+                    let mut agreed = false;
+                    if let (Some(answer), Some(session)) = (&answer, &session) {
+                        let purpose = crate::pages::consent::purpose(interaction, session);
+                        let parts: Vec<&[u8]> = purpose.iter().map(Vec::as_slice).collect();
+                        let sent = answer.token.as_deref();
+                        if crate::guard::csrf::check(&shared.csrf_key, browser.as_ref(), &parts, sent).is_err() {
+                            return Ok((Decided::Forged, turn));
+                        }
+                        if !answer.allow {
+                            let Outcome { changes, verdict } =
+                                authorize::consent_denied(interaction.id, interaction.expires, &client, session);
+                            let applied = tx.apply(changes, &mut turn, &origin)?;
+                            let decided = if applied.is_err() { Decided::Completed } else { Decided::Next(verdict) };
+                            return Ok((decided, turn));
+                        }
+                        agreed = true;
+                    }
+                    stage = Stage::Interacting {
+                        id: interaction.id,
+                        started: interaction.started,
+                        expires: interaction.expires,
+                        consented: agreed,
+                    };
+                }
+                let facts = Facts { client: &client, session, consented, stage, sid_key: &shared.sid_key };
+                let Outcome { changes, verdict } = authorize::decide(&request, facts, &shared.realm, &mut turn);
+                let applied = tx.apply(changes, &mut turn, &origin)?;
+                let decided = if applied.is_err() { Decided::Completed } else { Decided::Next(verdict) };
+                Ok((decided, turn))
+            })
+            .await?;
+        turn = back;
+        decided
+    } else {
+        // Nobody is signed in: nothing to load, nothing to write.
+        let stage = held.map_or(Stage::Arrived, |(interaction, _)| Stage::Interacting {
+            id: interaction.id,
+            started: interaction.started,
+            expires: interaction.expires,
+            consented: false,
+        });
+        let facts =
+            Facts { client: &client, session: None, consented: Scopes::default(), stage, sid_key: &app.sid_key };
+        Decided::Next(authorize::decide(&request, facts, &app.realm, &mut turn).verdict)
+    };
+
+    match decided {
+        Decided::Forged => Err(Forged.into()),
+        Decided::Completed => Err(Refusal::Completed.into()),
+        Decided::Next(Err(error)) => Ok(see_other(&delivery.error_url(&error))),
+        Decided::Next(Ok(Next::Deliver { delivery, code })) => Ok(see_other(&delivery.url(&[("code", code.expose())]))),
+        Decided::Next(Ok(Next::Ask(question))) => {
+            let (sealed, fresh) = match sealed {
+                Some(sealed) => (sealed, None),
+                None => begin(app, http, asked, &mut turn).await?,
+            };
+            let path = match question {
+                Question::SignIn => "/signin",
+                Question::Register => "/register",
+                Question::Consent => "/consent",
+            };
+            let mut response = see_other(&href(path, &sealed));
+            if let Some(browser) = fresh {
+                let _ = response.add_cookie(&app.cookies.set_browser(&browser));
+            }
+            Ok(response)
+        }
+    }
+}
+
+/// `GET /continue`: after sign-in or registration, on to consent or back to the application.
+pub async fn get(app: Data<App>, http: HttpRequest, payload: actix_web::web::Payload) -> HttpResponse {
+    let result = async {
+        let params = call::read(&http, payload).await?.params;
+        let Some(held) = open(&app, &http, &params).await? else { return Ok(see_other("/")) };
+        let request = held.interaction.request.clone();
+        proceed(&app, &http, (request, held.client), Step::Returned(held.interaction, held.sealed)).await
+    };
+    let result = result.await;
+    crate::pages::answer(result, &app, &http)
+}

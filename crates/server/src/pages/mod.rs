@@ -1,0 +1,213 @@
+//! The pages people see. `view.rs` has what each shows, `templates/` how.
+
+pub mod consent;
+pub mod home;
+pub mod interact;
+pub mod register;
+pub mod signin;
+pub mod view;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header},
+    web::Data,
+};
+use askama::Template;
+use signet_oidc::interaction::Refusal;
+use signet_storage::StoreError;
+
+use crate::{
+    app::App,
+    call::{self, BadInput},
+    entropy::NoEntropy,
+    guard::csrf::Forged,
+    hashing,
+    pages::view::{Link, Message, Page},
+};
+
+/// Why a page cannot be shown. Each becomes a page of its own, with a stable code.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// Input out of bounds.
+    #[error(transparent)]
+    Input(#[from] BadInput),
+    /// A form that is not ours.
+    #[error(transparent)]
+    Forged(#[from] Forged),
+    /// An interaction that cannot go on.
+    #[error(transparent)]
+    Interaction(#[from] Refusal),
+    /// A request whose client or redirect URI is not known good (protocol A2).
+    #[error("{0}")]
+    Request(signet_oidc::OAuthError),
+    /// A parameter of a page is wrong.
+    #[error("{0}")]
+    Parameter(signet_oidc::OAuthError),
+    /// Registration is closed.
+    #[error("registration is closed")]
+    RegistrationClosed,
+    /// Passwords: too many at once, or hashing failed.
+    #[error(transparent)]
+    Hashing(#[from] hashing::Refusal),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No randomness.
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+    /// Signing keys.
+    #[error(transparent)]
+    Keys(#[from] signet_oidc::jose::KeyringError),
+    /// A template could not be rendered.
+    #[error("template: {0}")]
+    Template(#[from] askama::Error),
+}
+
+/// Status, heading, stable code, and what a person reads.
+type Face = (u16, &'static str, &'static str, String);
+
+impl PageError {
+    fn face(&self) -> Face {
+        match self {
+            Self::Input(input) => {
+                (input.status(), "This request cannot be read", input.code(), sentence(&input.to_string()))
+            }
+            Self::Forged(_) => (
+                403,
+                "This form is not valid any more",
+                "form_refused",
+                "Go back, reload the page and send the form again. Cookies must be allowed for this site.".to_owned(),
+            ),
+            Self::Interaction(refusal) => {
+                let text = match refusal {
+                    Refusal::Invalid => "Go back to the application and sign in from there again.",
+                    Refusal::Expired => "It took too long. Go back to the application and sign in from there again.",
+                    Refusal::OtherBrowser => {
+                        "Sign-in must end in the browser where it began. Go back to the application and start again; \
+                         cookies must be allowed for this site."
+                    }
+                    Refusal::Completed => "You can go back to the application, or start again from there.",
+                };
+                (400, interaction_heading(*refusal), refusal.code(), text.to_owned())
+            }
+            Self::Request(error) => (
+                400,
+                "This application's request is not valid",
+                error.code.as_str(),
+                format!(
+                    "{}. Tell the people who run the application; you have done nothing wrong.",
+                    sentence(&error.description).trim_end_matches('.')
+                ),
+            ),
+            Self::Parameter(error) => {
+                (400, "This request is not valid", error.code.as_str(), sentence(&error.description))
+            }
+            Self::RegistrationClosed => (
+                403,
+                "Registration is closed",
+                "registration_closed",
+                "Ask an administrator for an account.".to_owned(),
+            ),
+            Self::Hashing(hashing::Refusal::Busy) | Self::Store(StoreError::Unavailable(_)) => (
+                503,
+                "Busy at this moment",
+                "temporarily_unavailable",
+                "Nothing was changed. Try again in a few seconds.".to_owned(),
+            ),
+            Self::Hashing(_) | Self::Store(_) | Self::Entropy(_) | Self::Keys(_) | Self::Template(_) => (
+                500,
+                "Something went wrong",
+                "server_error",
+                "It is not your fault. Try again; if it stays, tell an administrator the request number below."
+                    .to_owned(),
+            ),
+        }
+    }
+
+    /// The page that says so. The detail goes to the log, under the request id.
+    pub fn page(&self, app: &App, request: &HttpRequest) -> HttpResponse {
+        let (status, heading, code, text) = self.face();
+        let id = call::request_id(request);
+        if status >= 500 {
+            tracing::error!(request_id = id.as_deref().unwrap_or_default(), status, error = %self, "a page failed");
+        } else {
+            tracing::debug!(request_id = id.as_deref().unwrap_or_default(), status, code, "a page was refused");
+        }
+        let message = Message {
+            page: Page::plain(heading, &app.issuer_host),
+            heading: heading.to_owned(),
+            text,
+            code: Some(code.to_owned()),
+            request_id: id,
+            links: vec![Link { href: "/".to_owned(), label: "Go to the start page".to_owned() }],
+        };
+        let mut response = html_status(&message, status);
+        if status == 503 {
+            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("2"));
+        }
+        response
+    }
+}
+
+fn interaction_heading(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Invalid => "This sign-in link is not valid",
+        Refusal::Expired => "This sign-in has expired",
+        Refusal::OtherBrowser => "This sign-in was started in another browser",
+        Refusal::Completed => "This sign-in is already completed",
+    }
+}
+
+/// The text with a capital and a full stop.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    let stop = if text.ends_with('.') { "" } else { "." };
+    format!("{first}{}{stop}", characters.as_str())
+}
+
+/// A page with status 200.
+pub fn html(template: &impl Template) -> Result<HttpResponse, PageError> {
+    let body = template.render()?;
+    Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(body))
+}
+
+/// A page with another status. A template that fails leaves a plain text.
+pub fn html_status(template: &impl Template, status: u16) -> HttpResponse {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    match template.render() {
+        Ok(body) => HttpResponse::build(status).content_type("text/html; charset=utf-8").body(body),
+        Err(_) => HttpResponse::build(status).content_type("text/plain; charset=utf-8").body("error"),
+    }
+}
+
+/// RFC 9700 §4.12: 303, so that no form is ever posted on.
+pub fn see_other(location: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish()
+}
+
+/// Turns a handler's result into an answer.
+pub fn answer(result: Result<HttpResponse, PageError>, app: &App, request: &HttpRequest) -> HttpResponse {
+    result.unwrap_or_else(|error| error.page(app, request))
+}
+
+/// `GET /assets/style.css`: the one stylesheet, cached for good under its version.
+pub async fn style() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/css; charset=utf-8")
+        .insert_header((header::CACHE_CONTROL, "public, max-age=31536000, immutable"))
+        .body(view::STYLE)
+}
+
+/// Whatever has no route.
+pub async fn not_found(app: Data<App>, request: HttpRequest) -> HttpResponse {
+    let message = Message {
+        page: Page::plain("Not found", &app.issuer_host),
+        heading: "There is nothing here".to_owned(),
+        text: "The address may be mistyped, or the page has moved.".to_owned(),
+        code: Some("not_found".to_owned()),
+        request_id: call::request_id(&request),
+        links: vec![Link { href: "/".to_owned(), label: "Go to the start page".to_owned() }],
+    };
+    html_status(&message, 404)
+}

@@ -1,0 +1,171 @@
+//! `GET` and `POST /register`.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Payload},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use signet_identity::{
+    Change, Event, EventKind, SessionId, UserId,
+    password::Password,
+    registration::{self, Problem, Registration, RegistrationMode, Taken},
+    session::{NewSession, SessionState},
+    user::NewUser,
+};
+use signet_mfa::{Acr, Amr};
+use signet_oidc::{Turn, secret::Secret};
+use signet_storage::Apply;
+
+use super::{
+    PageError, answer, html, html_status,
+    interact::{self, Held, PARAMETER, href},
+    see_other,
+    signin::browser,
+    view::{FieldError, Page, Register},
+};
+use crate::{app::App, call, entropy, guard::csrf};
+
+const PURPOSE: &[&[u8]] = &[b"register"];
+
+fn open_only(app: &App) -> Result<(), PageError> {
+    match app.registration {
+        RegistrationMode::Open => Ok(()),
+        RegistrationMode::Closed => Err(PageError::RegistrationClosed),
+    }
+}
+
+/// Shows the form.
+pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
+    let result = async {
+        open_only(&app)?;
+        let params = call::read(&http, payload).await?.params;
+        let held = interact::open(&app, &http, &params).await?;
+        let (browser, fresh) = browser(&app, &http)?;
+        let mut response = html(&view(&app, held.as_ref(), &browser))?;
+        if fresh {
+            let _ = response.add_cookie(&app.cookies.set_browser(&browser));
+        }
+        Ok(response)
+    };
+    let result = result.await;
+    answer(result, &app, &http)
+}
+
+fn view(app: &App, held: Option<&Held>, browser: &Secret) -> Register {
+    let sealed = held.map(|held| held.sealed.clone()).unwrap_or_default();
+    Register {
+        page: Page::plain("Create an account", &app.issuer_host),
+        csrf: csrf::token(&app.csrf_key, browser, PURPOSE),
+        signin_href: href("/signin", &sealed),
+        interaction: sealed,
+        client_name: held.map(|held| held.client.name.clone()),
+        username: String::new(),
+        email: String::new(),
+        errors: Vec::new(),
+        min_password: app.passwords.min_length,
+    }
+}
+
+/// Stores the account, signs it in, and goes on.
+pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
+    let result = async {
+        open_only(&app)?;
+        csrf::check_site(&http, &app.realm.issuer)?;
+        let params = call::read(&http, payload).await?.params;
+        let known = app.cookies.browser(&http);
+        csrf::check(&app.csrf_key, known.as_ref(), PURPOSE, params.get("csrf"))?;
+        params.refuse_repeated(&["username", "email", "password", "csrf", PARAMETER]).map_err(PageError::Parameter)?;
+        let held = interact::open(&app, &http, &params).await?;
+        let field = |name: &str| params.get(name).unwrap_or_default().to_owned();
+        let checked =
+            registration::check(&field("username"), &field("email"), Password::new(field("password")), app.passwords);
+        let stored = match checked {
+            Ok(registration) => create(&app, &http, registration).await?.map_err(|taken| vec![taken.problem()]),
+            Err(problems) => Err(problems),
+        };
+        match stored {
+            Ok(handle) => {
+                let next = held.as_ref().map_or_else(|| "/".to_owned(), |held| held.href("/continue"));
+                let mut response = see_other(&next);
+                let _ = response.add_cookie(&app.cookies.set_session(&handle));
+                Ok(response)
+            }
+            Err(problems) => {
+                let (browser, _) = browser(&app, &http)?;
+                let mut view = view(&app, held.as_ref(), &browser);
+                view.username = field("username");
+                view.email = field("email");
+                view.errors = problems.into_iter().map(field_error).collect();
+                Ok(html_status(&view, 422))
+            }
+        }
+    };
+    let result = result.await;
+    answer(result, &app, &http)
+}
+
+fn field_error(problem: Problem) -> FieldError {
+    FieldError { field: problem.field, message: problem.message }
+}
+
+/// An account about to be stored, with a fresh key and subject.
+pub fn new_user(
+    registration: &Registration,
+    password: signet_identity::password::PasswordHash,
+    turn: &mut Turn,
+) -> NewUser {
+    NewUser {
+        id: UserId(turn.uuid()),
+        subject: URL_SAFE_NO_PAD.encode(turn.bytes::<16>()),
+        username: registration.username.clone(),
+        email: registration.email.clone(),
+        email_verified: false,
+        password,
+        administrator: false,
+        at: turn.now(),
+    }
+}
+
+async fn create(
+    app: &Data<App>,
+    http: &HttpRequest,
+    registration: Registration,
+) -> Result<Result<Secret, Taken>, PageError> {
+    let mut turn = entropy::turn()?;
+    let hash = app.hasher.hash(registration.password.clone(), turn.bytes()).await?;
+    let user = new_user(&registration, hash, &mut turn);
+    let origin = call::origin(http);
+    let policy = app.realm.policy.clone();
+    let previous = app.cookies.session(http);
+    let stored = app
+        .store
+        .transaction(move |tx| {
+            let now = turn.now();
+            let handle = turn.secret();
+            let session = NewSession {
+                id: SessionId(turn.uuid()),
+                handle: *handle.digest().as_bytes(),
+                user: user.id,
+                state: SessionState::Full,
+                auth_time: now,
+                acr: Acr::Single.as_str().to_owned(),
+                amr: vec![Amr::Pwd.as_str().to_owned()],
+                idle_expires: now + policy.session_idle,
+                expires: now + policy.session_absolute,
+            };
+            let event =
+                Event { kind: EventKind::Registered, user: Some(user.id), session: Some(session.id), typed: None };
+            let mut changes = vec![Change::CreateUser(Box::new(user))];
+            if let Some(previous) = previous {
+                // Whoever was signed in in this browser is not the person who just registered.
+                if let Some(session) = tx.session(&previous.digest(), now, now)? {
+                    changes.push(Change::EndSession { session: SessionId(session.id.0), at: now });
+                }
+            }
+            changes.extend([Change::StartSession(Box::new(session)), Change::Audit(event)]);
+            let applied = tx.apply(changes, &mut turn, &origin)?;
+            Ok(applied.map(|()| handle))
+        })
+        .await?;
+    Ok(stored)
+}

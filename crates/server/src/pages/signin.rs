@@ -1,0 +1,164 @@
+//! `GET` and `POST /signin`.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Payload},
+};
+use signet_identity::{
+    UserId,
+    login::{self, AccountFacts, SignInRefused},
+    password::Password,
+    registration::RegistrationMode,
+    user::Identifier,
+};
+use signet_mfa::{Amr, Enrolment, NextStep, next_step};
+use signet_oidc::secret::Secret;
+use signet_storage::Apply;
+
+use super::{
+    PageError, answer, html, html_status,
+    interact::{self, Held, PARAMETER, href},
+    see_other,
+    view::{Page, SignIn},
+};
+use crate::{app::App, call, entropy, guard::csrf};
+
+const PURPOSE: &[&[u8]] = &[b"signin"];
+
+/// Shows the form.
+pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
+    let result = async {
+        let params = call::read(&http, payload).await?.params;
+        let held = interact::open(&app, &http, &params).await?;
+        let hint = held.as_ref().and_then(|held| held.interaction.request.login_hint.clone());
+        let (browser, fresh) = browser(&app, &http)?;
+        let view = view(&app, held.as_ref(), &browser, hint.unwrap_or_default());
+        let mut response = html(&view)?;
+        if fresh {
+            let _ = response.add_cookie(&app.cookies.set_browser(&browser));
+        }
+        Ok(response)
+    };
+    let result = result.await;
+    answer(result, &app, &http)
+}
+
+/// The browser's secret, made where there is none.
+pub(super) fn browser(app: &App, http: &HttpRequest) -> Result<(Secret, bool), PageError> {
+    match app.cookies.browser(http) {
+        Some(browser) => Ok((browser, false)),
+        None => Ok((entropy::turn()?.secret(), true)),
+    }
+}
+
+fn view(app: &App, held: Option<&Held>, browser: &Secret, username: String) -> SignIn {
+    let sealed = held.map(|held| held.sealed.clone()).unwrap_or_default();
+    let open = app.registration == RegistrationMode::Open;
+    SignIn {
+        page: Page::plain("Sign in", &app.issuer_host),
+        csrf: csrf::token(&app.csrf_key, browser, PURPOSE),
+        register_href: open.then(|| href("/register", &sealed)),
+        interaction: sealed,
+        client_name: held.map(|held| held.client.name.clone()),
+        username,
+        error: None,
+        notice: None,
+    }
+}
+
+/// Checks name and password, starts the session, and goes on.
+pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
+    let result = async {
+        csrf::check_site(&http, &app.realm.issuer)?;
+        let params = call::read(&http, payload).await?.params;
+        let known = app.cookies.browser(&http);
+        csrf::check(&app.csrf_key, known.as_ref(), PURPOSE, params.get("csrf"))?;
+        params.refuse_repeated(&["username", "password", "csrf", PARAMETER]).map_err(PageError::Parameter)?;
+        let held = interact::open(&app, &http, &params).await?;
+        let typed = params.get("username").unwrap_or_default().to_owned();
+        let password = Password::new(params.get("password").unwrap_or_default());
+        match sign_in(&app, &http, &typed, password).await? {
+            Ok(handle) => {
+                let next = held.as_ref().map_or_else(|| "/".to_owned(), |held| held.href("/continue"));
+                let mut response = see_other(&next);
+                let _ = response.add_cookie(&app.cookies.set_session(&handle));
+                Ok(response)
+            }
+            Err(refused) => {
+                let (browser, _) = browser(&app, &http)?;
+                let mut view = view(&app, held.as_ref(), &browser, typed);
+                view.error = Some(refused.to_string());
+                Ok(html_status(&view, 401))
+            }
+        }
+    };
+    let result = result.await;
+    answer(result, &app, &http)
+}
+
+/// Signs a person in: a short read, the hash without a connection, then one transaction that reads again. An unknown
+/// account takes the same way and the same time.
+async fn sign_in(
+    app: &Data<App>,
+    http: &HttpRequest,
+    typed: &str,
+    password: Password,
+) -> Result<Result<Secret, SignInRefused>, PageError> {
+    let mut turn = entropy::turn()?;
+    let identifier = Identifier::parse(typed);
+    let stored = match identifier {
+        Some(identifier) => app.store.read(move |tx| tx.credential(&identifier)).await?,
+        None => None,
+    };
+    let user = stored.as_ref().map(|credential| credential.user);
+    let hash = stored.and_then(|credential| credential.hash);
+    let (matches, rehashed) = app.hasher.verify(password, hash.clone(), turn.bytes()).await?;
+
+    let previous = app.cookies.session(http).map(|handle| *handle.digest().as_bytes());
+    let origin = call::origin(http);
+    let typed = typed.to_owned();
+    let policy = app.realm.policy.clone();
+    let answer = app
+        .store
+        .transaction(move |tx| {
+            let now = turn.now();
+            let again = match user {
+                Some(user) => tx.credential_again(user, previous, now)?,
+                None => None,
+            };
+            let (account, previous) = match again {
+                Some((credential, previous)) => {
+                    let same = credential.hash == hash;
+                    let account = AccountFacts {
+                        user: credential.user,
+                        state: credential.state,
+                        password_matches: matches && same,
+                        rehashed,
+                    };
+                    (Some(account), previous)
+                }
+                None => (None, None),
+            };
+            let handle = turn.secret();
+            let step = user.map(|user: UserId| next_step(user, Enrolment::None, &[Amr::Pwd]));
+            let (acr, amr) = match step {
+                Some(NextStep::Done { acr, amr }) => (acr, amr),
+                Some(NextStep::Factor { .. }) | None => (signet_mfa::Acr::Single, vec![Amr::Pwd]),
+            };
+            let fresh = login::Fresh {
+                session: signet_identity::SessionId(turn.uuid()),
+                handle: *handle.digest().as_bytes(),
+                now,
+                idle_expires: now + policy.session_idle,
+                expires: now + policy.session_absolute,
+                acr: acr.as_str(),
+                amr: amr.iter().map(|method| method.as_str().to_owned()).collect(),
+            };
+            let previous = previous.map(|(session, owner)| (signet_identity::SessionId(session.0), owner));
+            let (changes, verdict) = login::decide(login::Facts { account, previous, typed }, fresh);
+            let _ = tx.apply(changes, &mut turn, &origin)?;
+            Ok(verdict.map(|_| handle))
+        })
+        .await?;
+    Ok(answer)
+}

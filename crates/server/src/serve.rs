@@ -1,0 +1,272 @@
+//! `signet serve`: from nothing to answering, and back down in order.
+
+use std::{
+    io::{self, IsTerminal as _},
+    net::TcpListener,
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_web::{App as ActixApp, HttpServer, middleware::from_fn, web::Data};
+use signet_identity::registration::RegistrationMode;
+use signet_storage::{Store, pool::Engine};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    app::{App, Parts},
+    config::Config,
+    control, entropy,
+    guard::headers,
+    playground::{self, Playground, PlaygroundError},
+    routes,
+    startup::{self, FirstAdministrator, Opened, StartError},
+};
+
+/// Why serving did not begin or did not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Starting.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The port.
+    #[error("cannot listen on {address}: {hint}")]
+    Bind {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What to do.
+        hint: String,
+    },
+    /// The playground.
+    #[error(transparent)]
+    Playground(#[from] PlaygroundError),
+    /// The system.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+fn bind(config: &Config) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(config.bind).map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "the port is taken, perhaps by another Signet; stop that, or choose another with SIGNET_BIND and SIGNET_ISSUER"
+                    .to_owned()
+            }
+            io::ErrorKind::PermissionDenied => {
+                "this user may not use that port; choose one above 1023 with SIGNET_BIND".to_owned()
+            }
+            _ => format!("{error}; change SIGNET_BIND"),
+        };
+        ServeError::Bind { address: config.bind, hint }
+    })
+}
+
+/// Serves until SIGINT or SIGTERM.
+pub async fn serve(config: Config) -> Result<(), ServeError> {
+    // Both signals are heard from the first moment on, so that a stop during start is clean too.
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let listener = bind(&config)?;
+    let opening = config.clone();
+    let opened =
+        tokio::task::spawn_blocking(move || startup::open(&opening, &progress)).await.map_err(io::Error::other)??;
+    let hasher = startup::hasher();
+    let administrator = startup::first_administrator(&config, &opened.store, &hasher).await?;
+    let playground = if config.development {
+        startup::register_playground(&opened.store, &opened.realm).await?;
+        Some(Data::new(Playground::new(&config.issuer, startup::PLAYGROUND_CLIENT)?))
+    } else {
+        None
+    };
+    let app = App::load(Parts {
+        realm: opened.realm.clone(),
+        store: opened.store.clone(),
+        hasher,
+        registration: if config.development { RegistrationMode::Open } else { RegistrationMode::Closed },
+        count_statements: config.count_statements,
+    })
+    .await
+    .map_err(StartError::from)?;
+    let app = Data::new(app);
+
+    let jobs = jobs(&app, &opened);
+    let control = control::listen(&app, &opened)?;
+    let server = {
+        let app = app.clone();
+        HttpServer::new(move || {
+            let mut service = ActixApp::new().app_data(app.clone());
+            if let Some(playground) = &playground {
+                service = service.app_data(playground.clone()).configure(playground::configure);
+            }
+            service.configure(routes::configure).wrap(from_fn(headers::layer))
+        })
+        .listen(listener)?
+        .disable_signals()
+        .shutdown_timeout(10)
+        .client_request_timeout(Duration::from_secs(10))
+        .run()
+    };
+    let handle = server.handle();
+    let running = actix_web::rt::spawn(server);
+    announce(&config, &opened, administrator.as_ref());
+
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    eprintln!("Stopping: requests under way are finished first.");
+    handle.stop(true).await;
+    let _ = running.await;
+    if let Some(control) = control {
+        control.stop().await;
+    }
+    for job in jobs {
+        job.abort();
+        let _ = job.await;
+    }
+    drop(app);
+    close(opened).await;
+    Ok(())
+}
+
+fn progress(line: &str) {
+    eprintln!("{line}");
+}
+
+#[cfg(feature = "embedded")]
+pub(crate) async fn close(opened: Opened) {
+    let Opened { store, embedded, .. } = opened;
+    let Some(embedded) = embedded else { return };
+    let checkpoint =
+        store.upkeep(|conn| signet_storage::embedded::EmbeddedDatabase::checkpoint(conn).map_err(Into::into)).await;
+    if let Err(error) = checkpoint {
+        tracing::warn!(%error, "no checkpoint before the stop; the next start repeats the log");
+    }
+    // The pool goes before the engine.
+    store.drain(Duration::from_secs(5)).await;
+    if let Some(embedded) = Arc::into_inner(embedded) {
+        let stopped = tokio::task::spawn_blocking(move || embedded.shutdown()).await;
+        if let Ok(Err(error)) = stopped {
+            tracing::warn!(%error, "the embedded database did not stop cleanly");
+        }
+    }
+}
+
+#[cfg(not(feature = "embedded"))]
+pub(crate) async fn close(opened: Opened) {
+    opened.store.drain(Duration::from_secs(5)).await;
+}
+
+/// What runs beside the requests.
+fn jobs(app: &Data<App>, opened: &Opened) -> Vec<tokio::task::JoinHandle<()>> {
+    let mut jobs = vec![actix_web::rt::spawn(sweep(app.clone()))];
+    if app.store.engine() == Engine::Server {
+        jobs.push(actix_web::rt::spawn(listen(app.clone())));
+    }
+    #[cfg(feature = "embedded")]
+    if let Some(embedded) = &opened.embedded {
+        jobs.push(actix_web::rt::spawn(maintain(opened.store.clone(), Arc::clone(embedded))));
+    }
+    #[cfg(not(feature = "embedded"))]
+    let _ = opened;
+    jobs
+}
+
+/// Expired rows and revocations go, once a minute.
+async fn sweep(app: Data<App>) {
+    let mut tick = tokio::time::interval(Duration::from_secs(60));
+    loop {
+        tick.tick().await;
+        let now = entropy::now();
+        app.store.sweep_revocations(now);
+        if let Err(error) = app.store.transaction(move |tx| tx.sweep(now)).await {
+            tracing::warn!(%error, "expired rows were not swept");
+        }
+    }
+}
+
+/// Reads the change channel four times a second.
+async fn listen(app: Data<App>) {
+    /// Rows commit out of order: look back this far each time. Learning twice changes nothing.
+    const LOOK_BACK: i64 = 200;
+    let mut tick = tokio::time::interval(Duration::from_millis(250));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut seen = 0_i64;
+    loop {
+        tick.tick().await;
+        let now = entropy::now();
+        let after = seen.saturating_sub(LOOK_BACK);
+        match app.store.read(move |tx| tx.notices_after(after, now)).await {
+            Ok(notices) => {
+                app.store.learn(&notices);
+                for client in notices.iter().filter_map(signet_storage::notices::Notice::client) {
+                    app.forget_client(client);
+                }
+                seen = notices.last().map_or(seen, |notice| notice.seq.max(seen));
+            }
+            Err(error) => tracing::debug!(%error, "the change channel was not read"),
+        }
+    }
+}
+
+#[cfg(feature = "embedded")]
+async fn maintain(store: Store, embedded: Arc<signet_storage::embedded::EmbeddedDatabase>) {
+    let mut tick = tokio::time::interval(Duration::from_secs(2));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let embedded = Arc::clone(&embedded);
+        let done =
+            store.upkeep(move |conn| embedded.maintain(conn, std::time::Instant::now()).map_err(Into::into)).await;
+        if let Err(error) = done {
+            tracing::debug!(%error, "the embedded database was not maintained");
+        }
+    }
+}
+
+/// What a person sees at the start.
+fn announce(config: &Config, opened: &Opened, administrator: Option<&FirstAdministrator>) {
+    let (bold, plain) = if io::stdout().is_terminal() { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
+    println!("\n  {bold}Signet is ready{plain}\n");
+    println!("    Issuer         {bold}{}{plain}", config.issuer);
+    println!("    Discovery      {}/.well-known/openid-configuration", config.issuer);
+    if config.development {
+        println!("    Playground     {bold}{}/playground{plain}", config.issuer);
+    }
+    if let Some(administrator) = administrator {
+        println!("    Administrator  {} (username admin)", administrator.email);
+        match &administrator.password {
+            Some(password) => {
+                println!("    Password       {bold}{}{plain}   shown this once", password.as_str());
+            }
+            None => println!("    Password       the one given by SIGNET_ADMIN_PASSWORD"),
+        }
+    }
+    println!("    Data           {}", opened.data_dir.display());
+    announce_database(opened);
+    if config.development {
+        println!("\n  Development: http on this machine only, registration open.");
+    }
+    println!("  Stop with Ctrl-C.\n");
+}
+
+#[cfg(feature = "embedded")]
+fn announce_database(opened: &Opened) {
+    use signet_storage::embedded::Durability;
+    match opened.embedded.as_ref().map(|embedded| embedded.durability()) {
+        None => println!("    Database       PostgreSQL, by DATABASE_URL"),
+        Some(Durability::Synchronous) => {
+            println!("    Database       embedded PostgreSQL, one process, written through to the disk;");
+            println!("                   for several nodes or backups while running set DATABASE_URL");
+        }
+        Some(Durability::PowerCutMayLose) => {
+            println!(
+                "    Database       embedded PostgreSQL, one process. It survives a crash of Signet, but a power cut"
+            );
+            println!("                   may lose data on this filesystem; set DATABASE_URL for what must not be lost");
+        }
+    }
+}
+
+#[cfg(not(feature = "embedded"))]
+fn announce_database(_: &Opened) {
+    println!("    Database       PostgreSQL, by DATABASE_URL");
+}

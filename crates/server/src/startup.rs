@@ -1,0 +1,292 @@
+//! From configuration to a database that is ready: data directory, secret key, engine, migrations, first administrator.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use rand::{TryRngCore, rngs::OsRng};
+use signet_identity::{
+    Change, Event, EventKind,
+    password::{HashCost, Password, PasswordPolicy},
+    registration,
+};
+use signet_oidc::{
+    client::{ApplicationType, Client, ClientAuth, ClientSource, GRANT_CODE, GRANT_REFRESH},
+    id::{ClientId, ClientKey, RealmId},
+    policy::{ClientPolicy, Policy},
+    realm::Realm,
+};
+use signet_storage::{
+    Apply, Origin, Store, StoreError,
+    bootstrap::{self, Direction},
+    data_dir::DataDirError,
+    pool::Engine,
+    seal::{SealError, Sealer},
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    config::{self, Config},
+    entropy,
+    hashing::Hasher,
+    pages::register::new_user,
+};
+
+/// Why Signet does not start. Each is one line that says what to change.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The embedded database.
+    #[cfg(feature = "embedded")]
+    #[error(transparent)]
+    Embedded(#[from] signet_storage::embedded::EmbeddedError),
+    /// This build has no embedded database.
+    #[cfg(not(feature = "embedded"))]
+    #[error("set DATABASE_URL: this build has no embedded database")]
+    NoDatabase,
+    /// The secret key file.
+    #[error("cannot read or write {}: {source}", .path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// What the file holds is no key.
+    #[error("{}: {reason}", .path.display())]
+    BadKey {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// Sealing.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No randomness.
+    #[error(transparent)]
+    Entropy(#[from] entropy::NoEntropy),
+    /// Hashing the administrator's password.
+    #[error(transparent)]
+    Hashing(#[from] crate::hashing::Refusal),
+    /// The administrator's password or address.
+    #[error("the first administrator cannot be made: {0}")]
+    Administrator(String),
+}
+
+impl StartError {
+    /// Whether another process of Signet holds the data directory.
+    pub fn is_locked(&self) -> bool {
+        match self {
+            Self::DataDir(DataDirError::Locked { .. }) => true,
+            #[cfg(feature = "embedded")]
+            Self::Embedded(error) => error.is_locked(),
+            _ => false,
+        }
+    }
+}
+
+/// A database that is ready, and what it does not promise.
+pub struct Opened {
+    /// The database.
+    pub store: Store,
+    /// The realm.
+    pub realm: Realm,
+    /// The data directory, absolute.
+    pub data_dir: PathBuf,
+    /// The engine in this process, if it is that.
+    #[cfg(feature = "embedded")]
+    pub embedded: Option<Arc<signet_storage::embedded::EmbeddedDatabase>>,
+}
+
+/// Connections to a PostgreSQL server: twice the cores and a few.
+const POOL_SIZE: u32 = 8;
+
+/// Opens the database of `config`, migrated and complete. `progress` gets a line for what takes over a second.
+pub fn open(config: &Config, progress: &dyn Fn(&str)) -> Result<Opened, StartError> {
+    let (url, engine, embedded) = database(config, progress)?;
+    let data_dir = fs::canonicalize(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
+    let sealer = sealer(config, &data_dir)?;
+    let mut conn = bootstrap::connect(&url)?;
+    bootstrap::migrate(&mut conn, Direction::Up)?;
+    let realm_id = bootstrap::complete(&mut conn, &sealer, &mut entropy::turn()?)?;
+    drop(conn);
+    let store = Store::new(&url, engine, POOL_SIZE, realm_id, sealer);
+    let opened = Opened {
+        store,
+        realm: realm(config, realm_id),
+        data_dir,
+        #[cfg(feature = "embedded")]
+        embedded: embedded.map(Arc::new),
+    };
+    #[cfg(not(feature = "embedded"))]
+    let () = embedded.unwrap_or_default();
+    Ok(opened)
+}
+
+/// Runs migrations only. Answers the names of those that ran.
+pub fn migrate(config: &Config, progress: &dyn Fn(&str)) -> Result<Vec<String>, StartError> {
+    let (url, _, embedded) = database(config, progress)?;
+    let mut conn = bootstrap::connect(&url)?;
+    let ran = bootstrap::migrate(&mut conn, Direction::Up)?;
+    drop(conn);
+    #[cfg(feature = "embedded")]
+    if let Some(embedded) = embedded {
+        embedded.shutdown()?;
+    }
+    #[cfg(not(feature = "embedded"))]
+    let () = embedded.unwrap_or_default();
+    Ok(ran)
+}
+
+#[cfg(feature = "embedded")]
+type Embedded = signet_storage::embedded::EmbeddedDatabase;
+#[cfg(not(feature = "embedded"))]
+type Embedded = ();
+
+#[cfg(feature = "embedded")]
+fn database(
+    config: &Config,
+    progress: &dyn Fn(&str),
+) -> Result<(Zeroizing<String>, Engine, Option<Embedded>), StartError> {
+    if let Some(url) = &config.database_url {
+        return Ok((url.clone(), Engine::Server, None));
+    }
+    let embedded = Embedded::start(&config.data_dir, progress)?;
+    Ok((Zeroizing::new(embedded.url().to_owned()), Engine::Embedded, Some(embedded)))
+}
+
+#[cfg(not(feature = "embedded"))]
+fn database(config: &Config, _: &dyn Fn(&str)) -> Result<(Zeroizing<String>, Engine, Option<Embedded>), StartError> {
+    match &config.database_url {
+        Some(url) => Ok((url.clone(), Engine::Server, None)),
+        None => Err(StartError::NoDatabase),
+    }
+}
+
+fn realm(config: &Config, id: RealmId) -> Realm {
+    Realm { id, issuer: config.issuer.clone(), development: config.development, policy: Policy::default() }
+}
+
+/// The secret key: configured, or kept in the data directory, made at the first start.
+fn sealer(config: &Config, data_dir: &Path) -> Result<Sealer, StartError> {
+    if let Some(keys) = &config.secret_keys {
+        return Ok(Sealer::new(keys.clone())?);
+    }
+    let path = data_dir.join("secret.key");
+    let failed = |source| StartError::KeyFile { path: path.clone(), source };
+    fs::create_dir_all(data_dir).map_err(failed)?;
+    match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+        Ok(mut file) => {
+            let mut key = Zeroizing::new([0_u8; 32]);
+            OsRng.try_fill_bytes(key.as_mut()).map_err(|_| entropy::NoEntropy)?;
+            let text = Zeroizing::new(STANDARD.encode(key.as_slice()));
+            writeln!(file, "{}", text.as_str()).and_then(|()| file.sync_all()).map_err(failed)?;
+            Ok(Sealer::new(vec![Zeroizing::new(key.to_vec())])?)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let text = Zeroizing::new(fs::read_to_string(&path).map_err(failed)?);
+            let keys =
+                config::parse_keys(text.trim()).map_err(|reason| StartError::BadKey { path: path.clone(), reason })?;
+            Ok(Sealer::new(keys)?)
+        }
+        Err(source) => Err(failed(source)),
+    }
+}
+
+/// The first administrator, as shown once.
+pub struct FirstAdministrator {
+    /// Its address.
+    pub email: String,
+    /// Its password, if Signet made it.
+    pub password: Option<Zeroizing<String>>,
+}
+
+/// Makes the first administrator where there is no account yet.
+pub async fn first_administrator(
+    config: &Config,
+    store: &Store,
+    hasher: &Hasher,
+) -> Result<Option<FirstAdministrator>, StartError> {
+    if store.read(|tx| tx.has_users()).await? {
+        return Ok(None);
+    }
+    let mut turn = entropy::turn()?;
+    let made = config.admin_password.is_none().then(|| {
+        Zeroizing::new(turn.secret().expose().chars().filter(char::is_ascii_alphanumeric).take(20).collect::<String>())
+    });
+    let given = config.admin_password.as_ref().or(made.as_ref());
+    let password = Password::new(given.map(|text| text.as_str()).unwrap_or_default());
+    let registration =
+        registration::check("admin", &config.admin_email, password, PasswordPolicy::default()).map_err(|problems| {
+            let first = problems.into_iter().next().map(|problem| (problem.field, problem.message)).unwrap_or_default();
+            StartError::Administrator(format!(
+                "SIGNET_ADMIN_{}: {}",
+                if first.0 == "email" { "EMAIL" } else { "PASSWORD" },
+                first.1
+            ))
+        })?;
+    let hash = hasher.hash(registration.password.clone(), turn.bytes()).await?;
+    let mut user = new_user(&registration, hash, &mut turn);
+    user.administrator = true;
+    user.email_verified = true;
+    let id = user.id;
+    let stored = store
+        .transaction(move |tx| {
+            let event = Event { kind: EventKind::Registered, user: Some(id), session: None, typed: None };
+            let changes = vec![Change::CreateUser(Box::new(user)), Change::Audit(event)];
+            tx.apply(changes, &mut turn, &operator())
+        })
+        .await?;
+    // Another node that started at the same moment was first.
+    Ok(stored.ok().map(|()| FirstAdministrator { email: config.admin_email.clone(), password: made }))
+}
+
+/// The operating system's user, as the audit log names it.
+pub fn operator() -> Origin {
+    Origin { operator: Some(format!("uid:{}", rustix::process::getuid().as_raw())), ..Origin::default() }
+}
+
+/// The playground's client; development only.
+pub const PLAYGROUND_CLIENT: &str = "playground";
+
+/// Registers the playground, and keeps its URIs those of the issuer.
+pub async fn register_playground(store: &Store, realm: &Realm) -> Result<(), StartError> {
+    let client = Client {
+        key: ClientKey(0),
+        id: ClientId::parse(PLAYGROUND_CLIENT).ok_or(StoreError::Row("client identifier"))?,
+        name: "Signet Playground".to_owned(),
+        source: ClientSource::Admin,
+        auth: ClientAuth::None,
+        redirect_uris: vec![realm.url("/playground/callback")],
+        post_logout_redirect_uris: vec![realm.url("/playground")],
+        grant_types: vec![GRANT_CODE.to_owned(), GRANT_REFRESH.to_owned()],
+        response_types: vec!["code".to_owned()],
+        scopes: signet_oidc::scope::STANDARD.iter().map(|(name, _)| *name).collect(),
+        first_party: false,
+        application_type: ApplicationType::Web,
+        default_audience: None,
+        policy: ClientPolicy::default(),
+        generation: 0,
+        disabled: false,
+    };
+    let now = entropy::now();
+    store.transaction(move |tx| tx.put_client(&client, now, true)).await?;
+    Ok(())
+}
+
+/// As many hashes at once as there are cores.
+pub fn hasher() -> Hasher {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    Hasher::new(HashCost::default(), cores, 256)
+}

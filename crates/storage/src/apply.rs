@@ -1,0 +1,107 @@
+//! Applies what the pure crates decided: one exhaustive `match` for each of their change types.
+
+use signet_oidc::{OAuthError, Turn};
+
+use crate::{
+    audit::{Entry, Origin},
+    error::StoreError,
+    store::Tx,
+};
+
+/// What applying gave: done, or a verdict that replaces the decision's (a key met that was there already).
+pub type Applied<V> = Result<Result<(), V>, StoreError>;
+
+/// Applies the changes of a pure crate, in order, within a transaction.
+pub trait Apply<C> {
+    /// The verdict that a change may meet.
+    type Verdict;
+
+    /// Stops at the first change that meets a verdict; nothing after it is applied.
+    fn apply(&mut self, changes: Vec<C>, turn: &mut Turn, origin: &Origin) -> Applied<Self::Verdict>;
+}
+
+impl Apply<signet_oidc::Change> for Tx<'_> {
+    type Verdict = OAuthError;
+
+    fn apply(&mut self, changes: Vec<signet_oidc::Change>, turn: &mut Turn, origin: &Origin) -> Applied<OAuthError> {
+        use signet_oidc::Change;
+        for change in changes {
+            match change {
+                Change::IssueCode(new) => self.issue_code(*new)?,
+                Change::IssueRefresh(new) => self.issue_refresh(&new)?,
+                Change::RotateRefresh { spent, successor, access_until, at: _ } => {
+                    self.rotate_refresh(&spent, &successor, access_until)?;
+                }
+                Change::RepeatRefresh { grant, access_until } => self.extend_access(grant, access_until)?,
+                Change::RevokeGrant { grant, at } => self.revoke_grant(grant, at)?,
+                Change::RememberConsent { account, client, scopes, at } => {
+                    self.remember_consent(account, client, &scopes, at)?;
+                }
+                Change::SpendInteraction { interaction, expires, on_conflict } => {
+                    if !self.spend_interaction(interaction, expires)? {
+                        return Ok(Err(on_conflict));
+                    }
+                }
+                Change::EndSession { session, at } => self.end_session(session.0, at)?,
+                Change::Audit(event) => {
+                    let entry = Entry {
+                        id: turn.uuid(),
+                        at: turn.now(),
+                        event: event.kind.as_str(),
+                        result: event.result.as_str(),
+                        account: event.account.map(|account| account.0),
+                        client: event.client.map(|client| client.0),
+                        session: event.session.map(|session| session.0),
+                        grant: event.grant.map(|grant| grant.0),
+                        detail: event.detail.map(str::to_owned),
+                        typed: None,
+                        salt: turn.bytes(),
+                    };
+                    self.audit(entry, origin)?;
+                }
+            }
+        }
+        Ok(Ok(()))
+    }
+}
+
+impl Apply<signet_identity::Change> for Tx<'_> {
+    type Verdict = signet_identity::registration::Taken;
+
+    fn apply(
+        &mut self,
+        changes: Vec<signet_identity::Change>,
+        turn: &mut Turn,
+        origin: &Origin,
+    ) -> Applied<Self::Verdict> {
+        use signet_identity::Change;
+        for change in changes {
+            match change {
+                Change::CreateUser(user) => {
+                    if let Err(taken) = self.create_user(&user)? {
+                        return Ok(Err(taken));
+                    }
+                }
+                Change::StartSession(session) => self.start_session(&session, origin)?,
+                Change::RenewSession(session) => self.renew_session(&session)?,
+                Change::EndSession { session, at } => self.end_session(session.0, at)?,
+                Change::NoteSignIn { user, at, rehashed } => self.note_sign_in(user, at, rehashed.as_ref())?,
+                Change::Audit(event) => {
+                    let entry = Entry {
+                        id: turn.uuid(),
+                        at: turn.now(),
+                        event: event.kind.as_str(),
+                        result: if event.kind.is_success() { "success" } else { "refused" },
+                        account: event.user.map(|user| user.0),
+                        session: event.session.map(|session| session.0),
+                        typed: event.typed,
+                        salt: turn.bytes(),
+                        ..Entry::default()
+                    };
+                    self.audit(entry, origin)?;
+                }
+            }
+        }
+        Ok(Ok(()))
+    }
+}

@@ -1,0 +1,99 @@
+//! Migrations, and what every installation has: its realm, roles and keys.
+
+use diesel::{Connection, PgConnection, connection::SimpleConnection, prelude::*, sql_types::Int8};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use signet_oidc::{Turn, id::RealmId};
+use signet_rbac::BuiltInRole;
+
+use crate::{
+    error::StoreError,
+    schema::{realms, role_parents, roles},
+    seal::Sealer,
+    store::Tx,
+};
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations");
+
+/// Any number: nodes that start together take turns under this advisory lock.
+const LOCK: i64 = 0x5349_474E_4554;
+
+/// A direction of migration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// To the newest schema.
+    Up,
+    /// Back to an empty one. Everything is lost.
+    Down,
+}
+
+/// Connects, for the work before there is a pool. One try.
+pub fn connect(url: &str) -> Result<PgConnection, StoreError> {
+    PgConnection::establish(url)
+        .map_err(|error| StoreError::Unavailable(error.to_string().lines().next().unwrap_or_default().to_owned()))
+}
+
+/// Runs migrations; answers the names of those that ran.
+pub fn migrate(conn: &mut PgConnection, direction: Direction) -> Result<Vec<String>, StoreError> {
+    conn.batch_execute("SET client_min_messages = warning")?;
+    diesel::sql_query("SELECT pg_advisory_lock($1)").bind::<Int8, _>(LOCK).execute(conn)?;
+    let ran = match direction {
+        Direction::Up => conn.run_pending_migrations(MIGRATIONS),
+        Direction::Down => conn.revert_all_migrations(MIGRATIONS),
+    };
+    let ran = ran.map(|versions| versions.iter().map(ToString::to_string).collect());
+    diesel::sql_query("SELECT pg_advisory_unlock($1)").bind::<Int8, _>(LOCK).execute(conn)?;
+    ran.map_err(|error| StoreError::Migrations(error.to_string()))
+}
+
+/// Makes what is missing: the realm, the built-in roles, keys. Safe to run at every start, on many nodes at once.
+pub fn complete(conn: &mut PgConnection, sealer: &Sealer, turn: &mut Turn) -> Result<RealmId, StoreError> {
+    conn.transaction(|conn| {
+        diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<Int8, _>(LOCK).execute(conn)?;
+        let realm = realm(conn, turn)?;
+        let mut tx = Tx { conn, realm, sealer, notices: Vec::new() };
+        tx.complete_roles(turn)?;
+        tx.complete_keys(turn)?;
+        // A wrong secret key is met here, before anything is served.
+        tx.signing_keys()?;
+        Ok(realm)
+    })
+}
+
+fn realm(conn: &mut PgConnection, turn: &Turn) -> Result<RealmId, StoreError> {
+    diesel::insert_into(realms::table)
+        .values((realms::name.eq("main"), realms::created_at.eq(turn.now())))
+        .on_conflict_do_nothing()
+        .execute(conn)?;
+    Ok(RealmId(realms::table.filter(realms::name.eq("main")).select(realms::id).first(conn)?))
+}
+
+impl Tx<'_> {
+    fn complete_roles(&mut self, turn: &Turn) -> Result<(), StoreError> {
+        let mut parent: Option<i64> = None;
+        for role in BuiltInRole::ALL {
+            diesel::insert_into(roles::table)
+                .values((
+                    roles::realm_id.eq(self.realm.0),
+                    roles::name.eq(role.as_str()),
+                    roles::built_in.eq(true),
+                    roles::permissions.eq(role.permissions()),
+                    roles::created_at.eq(turn.now()),
+                ))
+                .on_conflict_do_nothing()
+                .execute(self.conn)?;
+            let id: i64 = roles::table
+                .filter(roles::realm_id.eq(self.realm.0))
+                .filter(roles::name.eq(role.as_str()))
+                .select(roles::id)
+                .first(self.conn)?;
+            if let Some(parent) = parent {
+                diesel::insert_into(role_parents::table)
+                    .values((role_parents::role_id.eq(id), role_parents::parent_id.eq(parent)))
+                    .on_conflict_do_nothing()
+                    .execute(self.conn)?;
+            }
+            parent = Some(id);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,368 @@
+//! Grants, codes and refresh tokens.
+
+use chrono::{DateTime, Utc};
+use diesel::{
+    prelude::*,
+    sql_types::{Array, Bool, Bytea, Int2, Int8, Nullable, Text, Timestamptz, Uuid as SqlUuid},
+};
+use signet_identity::user::UserState;
+use signet_oidc::{
+    change::{NewCode, NewRefresh},
+    grant::{Confirmation, Grant, GrantKind, GrantState},
+    id::{AccountId, ClientKey, GrantId, SessionId},
+    pkce::{Challenge, Method},
+    secret::Digest,
+    subject::Account,
+    token::{authorization_code, refresh_token},
+};
+use uuid::Uuid;
+
+use crate::{
+    error::StoreError,
+    notices::{self, Notice},
+    schema::{grants, refresh_tokens, sessions, users},
+    statement::statement,
+    store::Tx,
+};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = grants)]
+struct GrantRow {
+    id: Uuid,
+    kind: String,
+    client_key: i64,
+    user_id: Option<Uuid>,
+    subject: String,
+    session_id: Option<Uuid>,
+    sid: Option<String>,
+    scopes: Vec<String>,
+    resources: Vec<String>,
+    redirect_uri: String,
+    redirect_uri_sent: bool,
+    code_challenge: Option<String>,
+    nonce: Option<String>,
+    auth_time: DateTime<Utc>,
+    acr: String,
+    amr: Vec<String>,
+    offline: bool,
+    code_expires_at: Option<DateTime<Utc>>,
+    revoked_at: Option<DateTime<Utc>>,
+}
+
+impl GrantRow {
+    fn into_domain(self) -> Result<Grant, StoreError> {
+        if self.kind != GrantKind::AuthorizationCode.as_str() {
+            return Err(StoreError::Row("grant kind"));
+        }
+        Ok(Grant {
+            id: GrantId(self.id),
+            kind: GrantKind::AuthorizationCode,
+            client: ClientKey(self.client_key),
+            account: AccountId(self.user_id.ok_or(StoreError::Row("grant without an account"))?),
+            subject: self.subject,
+            session: self.session_id.map(SessionId),
+            sid: self.sid,
+            scopes: self.scopes.into_iter().collect(),
+            resources: self.resources,
+            redirect_uri: self.redirect_uri,
+            redirect_uri_sent: self.redirect_uri_sent,
+            challenge: self.code_challenge.map(|value| Challenge { method: Method::S256, value }),
+            nonce: self.nonce,
+            auth_time: self.auth_time,
+            acr: self.acr,
+            amr: self.amr,
+            offline: self.offline,
+            confirmation: Confirmation::None,
+            state: self.revoked_at.map_or(GrantState::Active, |at| GrantState::Revoked { at }),
+        })
+    }
+}
+
+/// The account and session behind a grant, as they stand now.
+type Standing = (Uuid, String, String, i64, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
+fn account((id, subject, state, generation, ..): &Standing) -> Account {
+    Account {
+        id: AccountId(*id),
+        subject: subject.clone(),
+        active: state == UserState::Active.as_str(),
+        generation: *generation,
+    }
+}
+
+/// Whether the session a grant hangs on is over. A grant of offline access hangs on none.
+fn session_over(grant: &Grant, (.., expires, ended): &Standing, now: DateTime<Utc>) -> bool {
+    !grant.offline && (ended.is_some() || expires.is_none_or(|expires| expires <= now))
+}
+
+statement! {
+    /// A grant with its code, and the client's place among those to tell when the session ends.
+    InsertCode {
+        id: Uuid => SqlUuid,
+        realm: i64 => Int8,
+        kind: &'static str => Text,
+        client: i64 => Int8,
+        user: Uuid => SqlUuid,
+        subject: String => Text,
+        session: Option<Uuid> => Nullable<SqlUuid>,
+        sid: Option<String> => Nullable<Text>,
+        scopes: Vec<String> => Array<Text>,
+        resources: Vec<String> => Array<Text>,
+        redirect_uri: String => Text,
+        sent: bool => Bool,
+        challenge: Option<String> => Nullable<Text>,
+        nonce: Option<String> => Nullable<Text>,
+        auth_time: DateTime<Utc> => Timestamptz,
+        acr: String => Text,
+        amr: Vec<String> => Array<Text>,
+        offline: bool => Bool,
+        code: Vec<u8> => Bytea,
+        code_expires: DateTime<Utc> => Timestamptz,
+        at: DateTime<Utc> => Timestamptz,
+    }
+    "WITH given AS (INSERT INTO grants (id, realm_id, kind, client_key, user_id, subject, session_id, sid, scopes, \
+     resources, redirect_uri, redirect_uri_sent, code_challenge, nonce, auth_time, acr, amr, offline, code_hash, \
+     code_expires_at, created_at) VALUES ({id}, {realm}, {kind}, {client}, {user}, {subject}, {session}, {sid}, {scopes}, \
+     {resources}, {redirect_uri}, {sent}, {challenge}, {nonce}, {auth_time}, {acr}, {amr}, {offline}, {code}, \
+     {code_expires}, {at}) RETURNING session_id, client_key, subject, sid, created_at) \
+     INSERT INTO session_clients (session_id, client_key, subject, sid, created_at) \
+     SELECT session_id, client_key, subject, sid, created_at FROM given WHERE session_id IS NOT NULL AND sid IS NOT NULL \
+     ON CONFLICT (session_id, client_key) DO NOTHING"
+}
+
+statement! {
+    /// Spends a refresh token, stores its successor and notes when the newest access token ends.
+    RotateRefresh {
+        realm: i64 => Int8,
+        spent: Vec<u8> => Bytea,
+        successor: Vec<u8> => Bytea,
+        grant: Uuid => SqlUuid,
+        client: i64 => Int8,
+        at: DateTime<Utc> => Timestamptz,
+        expires: DateTime<Utc> => Timestamptz,
+        access_until: DateTime<Utc> => Timestamptz,
+    }
+    "WITH old AS (UPDATE refresh_tokens SET spent_at = {at}, successor = {successor} \
+                  WHERE realm_id = {realm} AND hash = {spent}), \
+     granted AS (UPDATE grants SET access_until = {access_until} WHERE id = {grant}) \
+     INSERT INTO refresh_tokens (realm_id, hash, grant_id, client_key, issued_at, expires_at) \
+     VALUES ({realm}, {successor}, {grant}, {client}, {at}, {expires})"
+}
+
+impl Tx<'_> {
+    /// Loads a code, which spends it, and notes until when tokens made from it live. A foreign client neither spends
+    /// nor revokes. Two statements.
+    pub fn load_code(
+        &mut self,
+        code: &Digest,
+        client: ClientKey,
+        now: DateTime<Utc>,
+        access_until: DateTime<Utc>,
+    ) -> Result<authorization_code::Loaded, StoreError> {
+        use authorization_code::Loaded;
+        let hash = code.as_bytes().as_slice();
+        let spent: Option<GrantRow> = diesel::update(
+            grants::table
+                .filter(grants::realm_id.eq(self.realm.0))
+                .filter(grants::code_hash.eq(hash))
+                .filter(grants::client_key.eq(client.0))
+                .filter(grants::code_spent_at.is_null()),
+        )
+        .set((grants::code_spent_at.eq(now), grants::access_until.eq(access_until)))
+        .returning(GrantRow::as_returning())
+        .get_result(self.conn)
+        .optional()?;
+        let Some(row) = spent else {
+            let before: Option<(Uuid, Option<Uuid>)> = grants::table
+                .filter(grants::realm_id.eq(self.realm.0))
+                .filter(grants::code_hash.eq(hash))
+                .filter(grants::client_key.eq(client.0))
+                .select((grants::id, grants::user_id))
+                .first(self.conn)
+                .optional()?;
+            return Ok(match before {
+                Some((grant, Some(account))) => Loaded::Replay { grant: GrantId(grant), account: AccountId(account) },
+                _ => Loaded::Unknown,
+            });
+        };
+        let expired = row.code_expires_at.is_none_or(|expires| expires <= now);
+        let (user, session) = (row.user_id, row.session_id);
+        let grant = row.into_domain()?;
+        let standing: Standing = users::table
+            .left_join(sessions::table.on(sessions::id.nullable().eq(session)))
+            .filter(users::id.nullable().eq(user))
+            .select((
+                users::id,
+                users::subject,
+                users::state,
+                users::generation,
+                sessions::expires_at.nullable(),
+                sessions::ended_at.nullable(),
+            ))
+            .first(self.conn)?;
+        Ok(Loaded::First {
+            account: account(&standing),
+            expired,
+            session_over: session_over(&grant, &standing, now),
+            grant: Box::new(grant),
+        })
+    }
+
+    /// Loads and locks a refresh token of that client with everything it depends on. Two statements: the first takes
+    /// the grant's lock, so that the second sees what the holder before it left.
+    pub fn load_refresh(
+        &mut self,
+        token: &Digest,
+        client: ClientKey,
+        now: DateTime<Utc>,
+    ) -> Result<Option<refresh_token::Loaded>, StoreError> {
+        use refresh_token::TokenState;
+        let hash = token.as_bytes().as_slice();
+        let mine = refresh_tokens::table
+            .filter(refresh_tokens::realm_id.eq(self.realm.0))
+            .filter(refresh_tokens::hash.eq(hash))
+            .filter(refresh_tokens::client_key.eq(client.0));
+        let locked: Option<Uuid> = grants::table
+            .filter(grants::id.nullable().eq(mine.select(refresh_tokens::grant_id).single_value()))
+            .select(grants::id)
+            .for_no_key_update()
+            .first(self.conn)
+            .optional()?;
+        let Some(grant_id) = locked else { return Ok(None) };
+
+        let successor = diesel::alias!(refresh_tokens as successor);
+        type Token = (DateTime<Utc>, Option<DateTime<Utc>>);
+        let (row, standing, (expires, spent_at), next): (GrantRow, Standing, Token, Option<Option<DateTime<Utc>>>) =
+            refresh_tokens::table
+                .inner_join(grants::table.left_join(sessions::table).inner_join(users::table))
+                .left_join(
+                    successor.on(successor
+                        .field(refresh_tokens::realm_id)
+                        .eq(refresh_tokens::realm_id)
+                        .and(successor.field(refresh_tokens::hash).nullable().eq(refresh_tokens::successor))),
+                )
+                .filter(refresh_tokens::realm_id.eq(self.realm.0))
+                .filter(refresh_tokens::hash.eq(hash))
+                .filter(grants::id.eq(grant_id))
+                .select((
+                    GrantRow::as_select(),
+                    (
+                        users::id,
+                        users::subject,
+                        users::state,
+                        users::generation,
+                        sessions::expires_at.nullable(),
+                        sessions::ended_at.nullable(),
+                    ),
+                    (refresh_tokens::expires_at, refresh_tokens::spent_at),
+                    successor.field(refresh_tokens::spent_at).nullable(),
+                ))
+                .first(self.conn)
+                .map(|(grant, standing, token, next): (GrantRow, Standing, Token, Option<DateTime<Utc>>)| {
+                    (grant, standing, token, Some(next))
+                })?;
+        let grant = row.into_domain()?;
+        Ok(Some(refresh_token::Loaded {
+            account: account(&standing),
+            session_over: session_over(&grant, &standing, now),
+            state: match (spent_at, next.flatten()) {
+                (None, _) => TokenState::Fresh,
+                (Some(at), None) => TokenState::Spent { at },
+                (Some(_), Some(_)) => TokenState::Superseded,
+            },
+            expires,
+            grant,
+        }))
+    }
+
+    pub(crate) fn issue_code(&mut self, new: NewCode) -> Result<(), StoreError> {
+        let NewCode { grant, code, code_expires, at } = new;
+        let row = InsertCode {
+            id: grant.id.0,
+            realm: self.realm.0,
+            kind: grant.kind.as_str(),
+            client: grant.client.0,
+            user: grant.account.0,
+            subject: grant.subject,
+            session: grant.session.map(|session| session.0),
+            sid: grant.sid,
+            scopes: grant.scopes.iter().map(str::to_owned).collect(),
+            resources: grant.resources,
+            redirect_uri: grant.redirect_uri,
+            sent: grant.redirect_uri_sent,
+            challenge: grant.challenge.map(|challenge| challenge.value),
+            nonce: grant.nonce,
+            auth_time: grant.auth_time,
+            acr: grant.acr,
+            amr: grant.amr,
+            offline: grant.offline,
+            code: code.as_bytes().to_vec(),
+            code_expires,
+            at,
+        };
+        row.execute(self.conn)?;
+        Ok(())
+    }
+
+    pub(crate) fn issue_refresh(&mut self, new: &NewRefresh) -> Result<(), StoreError> {
+        diesel::insert_into(refresh_tokens::table)
+            .values((
+                refresh_tokens::realm_id.eq(self.realm.0),
+                refresh_tokens::hash.eq(new.digest.as_bytes().as_slice()),
+                refresh_tokens::grant_id.eq(new.grant.0),
+                refresh_tokens::client_key.eq(new.client.0),
+                refresh_tokens::issued_at.eq(new.at),
+                refresh_tokens::expires_at.eq(new.expires),
+            ))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    pub(crate) fn rotate_refresh(
+        &mut self,
+        spent: &Digest,
+        successor: &NewRefresh,
+        access_until: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let row = RotateRefresh {
+            realm: self.realm.0,
+            spent: spent.as_bytes().to_vec(),
+            successor: successor.digest.as_bytes().to_vec(),
+            grant: successor.grant.0,
+            client: successor.client.0,
+            at: successor.at,
+            expires: successor.expires,
+            access_until,
+        };
+        row.execute(self.conn)?;
+        Ok(())
+    }
+
+    pub(crate) fn extend_access(&mut self, grant: GrantId, access_until: DateTime<Utc>) -> Result<(), StoreError> {
+        diesel::update(grants::table.filter(grants::realm_id.eq(self.realm.0)).filter(grants::id.eq(grant.0)))
+            .set(grants::access_until.eq(access_until))
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    /// Ends a grant and those derived from it; tells every node whose tokens are still alive. One statement.
+    pub(crate) fn revoke_grant(&mut self, grant: GrantId, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let told: Vec<Notice> = diesel::sql_query(
+            "WITH RECURSIVE family AS (SELECT id FROM grants WHERE realm_id = $1 AND id = $2 \
+                 UNION SELECT child.id FROM grants child JOIN family ON child.parent_id = family.id), \
+             revoked AS (UPDATE grants SET revoked_at = $3 WHERE id IN (SELECT id FROM family) AND revoked_at IS NULL \
+                 RETURNING id, access_until) \
+             INSERT INTO notices (realm_id, version, kind, key, created_at, expires_at) \
+             SELECT $1, $4, $5, id::text, $3, access_until FROM revoked WHERE access_until > $3 \
+             RETURNING seq, kind, key, generation, expires_at",
+        )
+        .bind::<Int8, _>(self.realm.0)
+        .bind::<SqlUuid, _>(grant.0)
+        .bind::<Timestamptz, _>(at)
+        .bind::<Int2, _>(notices::VERSION)
+        .bind::<Text, _>(notices::GRANT_REVOKED)
+        .load(self.conn)?;
+        self.notices.extend(told);
+        Ok(())
+    }
+}

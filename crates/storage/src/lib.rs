@@ -1,0 +1,31 @@
+//! Everything SQL: schema, pool, transactions, sealing, the embedded database.
+//!
+//! [`store::Store::transaction`] is the one door. Its closure gets a [`store::Tx`], whose methods are spread over
+//! one file per table family.
+
+pub mod apply;
+pub mod audit;
+pub mod bootstrap;
+mod clients;
+mod consents;
+pub mod data_dir;
+#[cfg(feature = "embedded")]
+pub mod embedded;
+pub mod error;
+mod grants;
+mod interactions;
+pub mod keys;
+pub mod notices;
+pub mod pool;
+pub mod schema;
+pub mod seal;
+mod sessions;
+mod statement;
+pub mod store;
+pub mod sweep;
+pub mod users;
+
+pub use apply::Apply;
+pub use audit::Origin;
+pub use error::StoreError;
+pub use store::{Store, Tx};

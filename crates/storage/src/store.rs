@@ -1,0 +1,225 @@
+//! The one door to the database.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use diesel::{Connection, PgConnection};
+use signet_oidc::{id::RealmId, token::revocation::RevocationSet};
+use tokio::sync::Semaphore;
+
+use crate::{
+    error::{StoreError, is_lost},
+    notices::Notice,
+    pool::{self, Engine, Manager},
+    seal::Sealer,
+};
+
+/// How long a request waits for its turn before it answers 503.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The database, shared by all requests of a process.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pool: r2d2::Pool<Manager>,
+    turns: Semaphore,
+    engine: Engine,
+    realm: RealmId,
+    sealer: Sealer,
+    revoked: std::sync::RwLock<RevocationSet>,
+}
+
+/// Statements of the transactions of one request; tests assert budgets with it.
+#[derive(Debug, Clone, Default)]
+pub struct StatementCount(Arc<AtomicU32>);
+
+impl StatementCount {
+    /// Statements so far, BEGIN and COMMIT left out.
+    pub fn get(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+tokio::task_local! {
+    /// The count of the request that runs in this task.
+    pub static STATEMENT_COUNT: StatementCount;
+}
+
+/// A transaction: the connection, and what nodes are told once it commits.
+pub struct Tx<'a> {
+    pub(crate) conn: &'a mut PgConnection,
+    pub(crate) realm: RealmId,
+    pub(crate) sealer: &'a Sealer,
+    pub(crate) notices: Vec<Notice>,
+}
+
+impl Tx<'_> {
+    /// The realm of this request.
+    pub fn realm(&self) -> RealmId {
+        self.realm
+    }
+}
+
+impl Store {
+    /// A store over `url`. Connects at the first use.
+    pub fn new(url: &str, engine: Engine, pool_size: u32, realm: RealmId, sealer: Sealer) -> Self {
+        let size = if engine == Engine::Embedded { 1 } else { pool_size.max(1) };
+        let inner = Inner {
+            pool: pool::build(url, engine, size),
+            turns: Semaphore::new(usize::try_from(size).unwrap_or(1)),
+            engine,
+            realm,
+            sealer,
+            revoked: std::sync::RwLock::new(RevocationSet::default()),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Which engine is behind it.
+    pub fn engine(&self) -> Engine {
+        self.inner.engine
+    }
+
+    /// Seals and opens what leaves the process.
+    pub fn sealer(&self) -> &Sealer {
+        &self.inner.sealer
+    }
+
+    /// Runs `work` in one transaction, on a thread that may block. It commits when `work` answers `Ok`, even if the
+    /// caller is gone by then; what it told other nodes is applied here before the answer.
+    pub async fn transaction<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.hop(move |inner, conn| {
+            let mut notices = Vec::new();
+            let answer = conn.transaction(|conn| {
+                let mut tx = Tx { conn, realm: inner.realm, sealer: &inner.sealer, notices: Vec::new() };
+                let answer = work(&mut tx)?;
+                notices = tx.notices;
+                Ok::<T, StoreError>(answer)
+            })?;
+            inner.learn(&notices);
+            Ok(answer)
+        })
+        .await
+    }
+
+    /// Runs `work` without a transaction: for a single reading statement.
+    pub async fn read<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.hop(move |inner, conn| {
+            let mut tx = Tx { conn, realm: inner.realm, sealer: &inner.sealer, notices: Vec::new() };
+            work(&mut tx)
+        })
+        .await
+    }
+
+    /// Runs `work` with the bare connection: for the upkeep of the embedded engine.
+    pub async fn upkeep<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: FnOnce(&mut PgConnection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.hop(move |_, conn| work(conn)).await
+    }
+
+    async fn hop<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Inner, &mut PgConnection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let store = self.clone();
+        let count = STATEMENT_COUNT.try_with(Clone::clone).ok();
+        // The task is detached: dropping the caller, say because its client hung up, does not stop it.
+        let job = tokio::spawn(async move {
+            let inner = Arc::clone(&store.inner);
+            let turn = tokio::time::timeout(PATIENCE, inner.turns.acquire()).await;
+            let Ok(Ok(_turn)) = turn else {
+                return Err(StoreError::Unavailable("every connection is busy".to_owned()));
+            };
+            let blocking = Arc::clone(&inner);
+            tokio::task::spawn_blocking(move || blocking.run(count.as_ref(), work))
+                .await
+                .map_err(|_| StoreError::Unavailable("the work was cut off".to_owned()))?
+        });
+        job.await.map_err(|_| StoreError::Unavailable("the work was cut off".to_owned()))?
+    }
+
+    /// Gives the store up: waits, at most `limit`, until no request holds it any more, so that its connections are
+    /// closed when this returns.
+    pub async fn drain(self, limit: Duration) {
+        let mut tick = tokio::time::interval(Duration::from_millis(20));
+        let _ = tokio::time::timeout(limit, async {
+            while Arc::strong_count(&self.inner) > 1 {
+                tick.tick().await;
+            }
+        })
+        .await;
+    }
+
+    /// Looks into the revocation set.
+    pub fn is_revoked(&self, claims: &signet_oidc::jose::AccessClaims) -> bool {
+        // A poisoned lock means a panic while writing; deny then.
+        self.inner.revoked.read().map_or(true, |set| set.covers(claims))
+    }
+
+    /// Adds what another node, or an earlier life of this one, revoked.
+    pub fn learn(&self, notices: &[Notice]) {
+        self.inner.learn(notices);
+    }
+
+    /// Forgets revocations that no living token can meet.
+    pub fn sweep_revocations(&self, now: chrono::DateTime<chrono::Utc>) {
+        if let Ok(mut set) = self.inner.revoked.write() {
+            set.sweep(now);
+        }
+    }
+}
+
+impl Inner {
+    fn run<T>(
+        &self,
+        count: Option<&StatementCount>,
+        work: impl FnOnce(&Self, &mut PgConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut link =
+            self.pool.get().map_err(|_| StoreError::Unavailable("no connection could be made".to_owned()))?;
+        pool::take_count();
+        let answer = work(self, &mut link.conn);
+        if let Some(count) = count {
+            count.0.fetch_add(pool::take_count(), Ordering::Relaxed);
+        }
+        link.lost = match &answer {
+            Err(StoreError::Unavailable(_)) => true,
+            Err(StoreError::Statement(error)) => is_lost(error),
+            _ => false,
+        };
+        answer
+    }
+
+    fn learn(&self, notices: &[Notice]) {
+        if notices.is_empty() {
+            return;
+        }
+        if let Ok(mut set) = self.revoked.write() {
+            for notice in notices {
+                if let Some(entry) = notice.revocation() {
+                    set.add(entry, notice.expires_at);
+                }
+            }
+        }
+    }
+}

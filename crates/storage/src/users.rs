@@ -1,0 +1,249 @@
+//! Accounts.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use serde_json::Value;
+use signet_identity::{
+    UserId,
+    password::PasswordHash,
+    registration::Taken,
+    user::{Identifier, NewUser, UserState},
+};
+use signet_oidc::{id::SessionId, subject::StandardClaims};
+use uuid::Uuid;
+
+use crate::{
+    error::StoreError,
+    schema::{roles, sessions, user_roles, users},
+    store::Tx,
+};
+
+/// What a sign-in needs of an account.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    /// Its key.
+    pub user: UserId,
+    /// The stored hash, if it has a password.
+    pub hash: Option<PasswordHash>,
+    /// Where it stands.
+    pub state: UserState,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users)]
+struct ClaimsRow {
+    username: String,
+    email: String,
+    email_verified_at: Option<DateTime<Utc>>,
+    name: Option<String>,
+    given_name: Option<String>,
+    family_name: Option<String>,
+    middle_name: Option<String>,
+    nickname: Option<String>,
+    profile: Option<String>,
+    picture: Option<String>,
+    website: Option<String>,
+    gender: Option<String>,
+    birthdate: Option<String>,
+    zoneinfo: Option<String>,
+    locale: Option<String>,
+    phone_number: Option<String>,
+    phone_verified_at: Option<DateTime<Utc>>,
+    address: Option<Value>,
+    updated_at: DateTime<Utc>,
+    state: String,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = users)]
+struct NewUserRow<'a> {
+    id: Uuid,
+    realm_id: i64,
+    subject: &'a str,
+    username: &'a str,
+    username_folded: String,
+    email: &'a str,
+    email_folded: String,
+    email_verified_at: Option<DateTime<Utc>>,
+    password_hash: &'a str,
+    password_changed_at: DateTime<Utc>,
+    state: &'static str,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+fn state(name: &str) -> Result<UserState, StoreError> {
+    UserState::parse(name).ok_or(StoreError::Row("account state"))
+}
+
+impl Tx<'_> {
+    /// The account a person named. One statement.
+    pub fn credential(&mut self, identifier: &Identifier) -> Result<Option<Credential>, StoreError> {
+        let columns = (users::id, users::password_hash, users::state);
+        let mine = users::realm_id.eq(self.realm.0);
+        let row: Option<(Uuid, Option<String>, String)> = match identifier {
+            Identifier::Username(folded) => users::table
+                .filter(mine)
+                .filter(users::username_folded.eq(folded))
+                .select(columns)
+                .first(self.conn)
+                .optional()?,
+            Identifier::Email(folded) => users::table
+                .filter(mine)
+                .filter(users::email_folded.eq(folded))
+                .select(columns)
+                .first(self.conn)
+                .optional()?,
+        };
+        row.map(|(id, hash, name)| {
+            Ok(Credential { user: UserId(id), hash: hash.map(PasswordHash::from_stored), state: state(&name)? })
+        })
+        .transpose()
+    }
+
+    /// The account as it stands now, and the session of the browser's cookie if it is alive. One statement.
+    pub fn credential_again(
+        &mut self,
+        user: UserId,
+        handle: Option<[u8; 32]>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<(Credential, Option<(SessionId, UserId)>)>, StoreError> {
+        let handle = handle.map(|bytes| bytes.to_vec()).unwrap_or_default();
+        let alive = sessions::realm_id
+            .eq(self.realm.0)
+            .and(sessions::handle_hash.eq(handle))
+            .and(sessions::ended_at.is_null())
+            .and(sessions::expires_at.gt(now));
+        let row: Option<(Option<String>, String, Option<Uuid>, Option<Uuid>)> = users::table
+            .left_join(sessions::table.on(alive))
+            .filter(users::realm_id.eq(self.realm.0))
+            .filter(users::id.eq(user.0))
+            .select((users::password_hash, users::state, sessions::id.nullable(), sessions::user_id.nullable()))
+            .first(self.conn)
+            .optional()?;
+        row.map(|(hash, name, session, owner)| {
+            let credential = Credential { user, hash: hash.map(PasswordHash::from_stored), state: state(&name)? };
+            Ok((credential, session.zip(owner).map(|(session, owner)| (SessionId(session), UserId(owner)))))
+        })
+        .transpose()
+    }
+
+    /// The claims of the account with that subject, if it is active. One statement.
+    pub fn claims_of(&mut self, subject: &str) -> Result<Option<StandardClaims>, StoreError> {
+        let row = users::table
+            .filter(users::realm_id.eq(self.realm.0))
+            .filter(users::subject.eq(subject))
+            .select(ClaimsRow::as_select())
+            .first(self.conn)
+            .optional()?;
+        Ok(row.filter(|row| row.state == UserState::Active.as_str()).map(|row| StandardClaims {
+            name: row.name,
+            given_name: row.given_name,
+            family_name: row.family_name,
+            middle_name: row.middle_name,
+            nickname: row.nickname,
+            preferred_username: Some(row.username),
+            profile: row.profile,
+            picture: row.picture,
+            website: row.website,
+            gender: row.gender,
+            birthdate: row.birthdate,
+            zoneinfo: row.zoneinfo,
+            locale: row.locale,
+            updated_at: Some(row.updated_at),
+            email: Some(row.email),
+            email_verified: row.email_verified_at.is_some(),
+            phone_number: row.phone_number,
+            phone_number_verified: row.phone_verified_at.is_some(),
+            address: row.address,
+        }))
+    }
+
+    /// Username, address, and the number of living sessions of an account.
+    pub fn account_summary(
+        &mut self,
+        user: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<Option<(String, String, i64)>, StoreError> {
+        let names: Option<(String, String)> = users::table
+            .filter(users::realm_id.eq(self.realm.0))
+            .filter(users::id.eq(user))
+            .select((users::username, users::email))
+            .first(self.conn)
+            .optional()?;
+        let Some((username, email)) = names else { return Ok(None) };
+        let alive: i64 = sessions::table
+            .filter(sessions::user_id.eq(user))
+            .filter(sessions::ended_at.is_null())
+            .filter(sessions::expires_at.gt(now))
+            .filter(sessions::idle_expires_at.gt(now))
+            .count()
+            .get_result(self.conn)?;
+        Ok(Some((username, email, alive)))
+    }
+
+    /// Whether any account exists.
+    pub fn has_users(&mut self) -> Result<bool, StoreError> {
+        let first: Option<Uuid> =
+            users::table.filter(users::realm_id.eq(self.realm.0)).select(users::id).first(self.conn).optional()?;
+        Ok(first.is_some())
+    }
+
+    /// Stores an account with the role `user`, and `admin` where asked. A taken name is an answer, not an error.
+    pub(crate) fn create_user(&mut self, user: &NewUser) -> Result<Result<(), Taken>, StoreError> {
+        let row = NewUserRow {
+            id: user.id.0,
+            realm_id: self.realm.0,
+            subject: &user.subject,
+            username: user.username.as_str(),
+            username_folded: user.username.folded(),
+            email: user.email.as_str(),
+            email_folded: user.email.folded(),
+            email_verified_at: user.email_verified.then_some(user.at),
+            password_hash: user.password.as_str(),
+            password_changed_at: user.at,
+            state: UserState::Active.as_str(),
+            created_at: user.at,
+            updated_at: user.at,
+        };
+        if diesel::insert_into(users::table).values(&row).on_conflict_do_nothing().execute(self.conn)? == 0 {
+            let by_name: Option<Uuid> = users::table
+                .filter(users::realm_id.eq(self.realm.0))
+                .filter(users::username_folded.eq(user.username.folded()))
+                .select(users::id)
+                .first(self.conn)
+                .optional()?;
+            return Ok(Err(if by_name.is_some() { Taken::Username } else { Taken::Email }));
+        }
+        let names: &[&str] = if user.administrator { &["user", "admin"] } else { &["user"] };
+        let given: Vec<i64> = roles::table
+            .filter(roles::realm_id.eq(self.realm.0))
+            .filter(roles::name.eq_any(names))
+            .select(roles::id)
+            .load(self.conn)?;
+        let rows: Vec<_> = given
+            .into_iter()
+            .map(|role| {
+                (user_roles::user_id.eq(user.id.0), user_roles::role_id.eq(role), user_roles::created_at.eq(user.at))
+            })
+            .collect();
+        diesel::insert_into(user_roles::table).values(&rows).execute(self.conn)?;
+        Ok(Ok(()))
+    }
+
+    pub(crate) fn note_sign_in(
+        &mut self,
+        user: UserId,
+        at: DateTime<Utc>,
+        rehashed: Option<&PasswordHash>,
+    ) -> Result<(), StoreError> {
+        let target = users::table.filter(users::realm_id.eq(self.realm.0)).filter(users::id.eq(user.0));
+        match rehashed {
+            None => diesel::update(target).set(users::last_sign_in_at.eq(at)).execute(self.conn)?,
+            Some(hash) => diesel::update(target)
+                .set((users::last_sign_in_at.eq(at), users::password_hash.eq(hash.as_str())))
+                .execute(self.conn)?,
+        };
+        Ok(())
+    }
+}

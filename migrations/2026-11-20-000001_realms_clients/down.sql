@@ -1,0 +1,3 @@
+DROP TABLE resources;
+DROP TABLE clients;
+DROP TABLE realms;

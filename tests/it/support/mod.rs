@@ -1,0 +1,30 @@
+//! What the tests stand on: services, the program under test, browsers, the flow.
+
+pub mod browser;
+pub mod chrome;
+pub mod cli;
+pub mod flow;
+pub mod html;
+pub mod jar;
+pub mod port;
+pub mod postgres;
+pub mod redis;
+pub mod services;
+pub mod signet;
+pub mod wait;
+
+mod selftest;
+
+#[expect(unused_imports, reason = "a module of tests takes what it needs")]
+pub mod prelude {
+    //! What nearly every test uses.
+
+    pub use super::browser::{Browser, Landing, Page};
+    pub use super::chrome::Chrome;
+    pub use super::cli::{Client, ClientSpec, User};
+    pub use super::flow;
+    pub use super::flow::AuthRequest;
+    pub use super::postgres::PrivatePostgres;
+    pub use super::signet::{Database, Signet};
+    pub use super::wait::{PATIENCE, eventually};
+}
