@@ -114,14 +114,15 @@ def run_one(test, env, timeout=300):
     return ("passed" if status == 0 and "1 passed" in output else "failed"), output
 
 
-def run_tests(tests, expression, env):
+def run_tests(tests, expression, threads, env):
     """Runs tests with the fastest runner there is; prints what fails; gives counts.
 
-    `expression` describes the same tests as a filter of nextest.
+    `expression` describes the same tests as a filter of nextest, whose configuration says how many
+    run at a time; `threads` says it for libtest.
     """
     if has_nextest():
         return run_nextest(expression, env)
-    return run_libtest(tests, env)
+    return run_libtest(tests, threads, env)
 
 
 def run_nextest(expression, env):
@@ -138,12 +139,13 @@ def run_nextest(expression, env):
     return result
 
 
-def run_libtest(tests, env):
+def run_libtest(tests, threads, env):
     result = Result()
+    limit = [f"--test-threads={threads}"] if threads else []
     for binary, folder in sorted({(test.binary, test.folder) for test in tests}):
         names = [test.name for test in tests if test.binary == binary]
         extra = {"CARGO_MANIFEST_DIR": folder, **env}
-        status, output = call([binary, "--exact", *names], extra, folder, capture="all")
+        status, output = call([binary, *limit, "--exact", *names], extra, folder, capture="all")
         print(output, end="", flush=True)
         result += summary(output)
         if status and "test result: FAILED" not in output:

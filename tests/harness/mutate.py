@@ -9,6 +9,7 @@ from services import Missing, Services
 
 
 def main():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     clock = Clock()
     try:

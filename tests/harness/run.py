@@ -11,26 +11,31 @@ from services import ROOT, TARGET, Missing, Services
 
 SLOW = 8 * 60  # seconds; a part above this is named in a warning
 
-# A part: which tests are in it, and the same as a filter of nextest. Every test is in one.
+# A part: which tests are in it, the same as a filter of nextest, and how many run at a time where
+# nextest is not there to know (None: as many as there are cores). Every test is in one part.
 SPECIAL = ("browser", "faults")
 APART = ("signet-storage", "signet-tests")
 PARTS = {
     "unit": (
         lambda t: t.package not in APART,
         "!package(=signet-storage) & !package(=signet-tests)",
+        None,
     ),
-    "storage": (lambda t: t.package == "signet-storage", "package(=signet-storage)"),
+    "storage": (lambda t: t.package == "signet-storage", "package(=signet-storage)", None),
     "it: http": (
         lambda t: t.package == "signet-tests" and t.name.split("::")[0] not in SPECIAL,
         "package(=signet-tests) & !test(/^(browser|faults)::/)",
+        None,
     ),
     "it: browser": (
         lambda t: t.package == "signet-tests" and t.name.startswith("browser::"),
         "package(=signet-tests) & test(/^browser::/)",
+        2,
     ),
     "it: faults": (
         lambda t: t.package == "signet-tests" and t.name.startswith("faults::"),
         "package(=signet-tests) & test(/^faults::/)",
+        1,
     ),
 }
 
@@ -86,7 +91,7 @@ def parts(report, tests, env, names, text):
     """Runs the tests of these parts whose name contains `text`."""
     found = False
     for name in names:
-        belongs, expression = PARTS[name]
+        belongs, expression, threads = PARTS[name]
         chosen = [test for test in tests if belongs(test) and text in test.name]
         for test in chosen:
             if test.ignored:
@@ -99,7 +104,7 @@ def parts(report, tests, env, names, text):
         clock = Clock()
         if text:
             expression += f" & test(~{text})"
-        result = run_tests(chosen, expression, env)
+        result = run_tests(chosen, expression, threads, env)
         report.part(name, len(chosen), result, clock.seconds())
     if not found:
         report.problem("no test of this name")
@@ -169,6 +174,7 @@ def suite(args, services, report):
 
 
 def main():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     args = options()
     report = Report()

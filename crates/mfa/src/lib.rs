@@ -86,12 +86,12 @@ pub enum Enrolment {
 }
 
 /// Decides on the next step after the methods used so far.
-pub fn next_step(user: UserId, enrolment: Enrolment, used: &[Amr]) -> NextStep {
-    let acr = Acr::reached(used);
+pub fn next_step(user: UserId, enrolment: Enrolment, methods: &[Amr]) -> NextStep {
+    let acr = Acr::reached(methods);
     if enrolment == Enrolment::Enrolled && acr < Acr::Multi {
         NextStep::Factor { user }
     } else {
-        NextStep::Done { acr, amr: used.to_vec() }
+        NextStep::Done { acr, amr: methods.to_vec() }
     }
 }
 

@@ -10,6 +10,8 @@ pub mod claims;
 pub mod client;
 pub mod discovery;
 pub mod error;
+#[cfg(test)]
+mod fixtures;
 pub mod grant;
 pub mod id;
 pub mod interaction;

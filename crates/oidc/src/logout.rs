@@ -38,10 +38,10 @@ pub struct Facts<'a> {
 /// Decides on a request (RP-Initiated Logout §2, §3; protocol L1).
 pub fn decide(params: &Params, facts: &Facts<'_>) -> Result<Plan, OAuthError> {
     params.refuse_repeated(&KNOWN)?;
-    if let (Some(hint), Some(named)) = (facts.hint, params.get("client_id")) {
-        if hint.aud != named {
-            return Err(OAuthError::invalid_request("client_id is not the one the ID token was issued to"));
-        }
+    if let (Some(hint), Some(named)) = (facts.hint, params.get("client_id"))
+        && hint.aud != named
+    {
+        return Err(OAuthError::invalid_request("client_id is not the one the ID token was issued to"));
     }
     let redirect = facts.hint.and_then(|_| redirect(params, facts.client));
     let Some(session) = facts.session else {

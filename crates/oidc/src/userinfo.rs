@@ -1,4 +1,4 @@
-//! UserInfo (OIDC Core §5.3) and the check of bearer tokens (RFC 6750).
+//! The userinfo endpoint (OIDC Core §5.3) and the check of bearer tokens (RFC 6750).
 
 use serde_json::{Map, Value};
 

@@ -96,7 +96,7 @@ impl App {
             csrf_key,
             count_statements: parts.count_statements,
             published: ArcSwap::from_pointee(published),
-            clients: Cache::builder().max_capacity(10_000).time_to_live(std::time::Duration::from_secs(60)).build(),
+            clients: Cache::builder().max_capacity(10_000).time_to_live(std::time::Duration::from_mins(1)).build(),
             realm: parts.realm,
         })
     }

@@ -86,7 +86,7 @@ pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Call, BadIn
 }
 
 fn decode(raw: &[u8]) -> Result<Params, BadInput> {
-    if raw.iter().filter(|byte| **byte == b'&').count() >= PARAMETER_LIMIT {
+    if raw.split(|byte| *byte == b'&').count() > PARAMETER_LIMIT {
         return Err(BadInput::TooMany);
     }
     let params = Params::decode(raw);

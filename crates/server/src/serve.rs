@@ -172,7 +172,7 @@ fn jobs(app: &Data<App>, opened: &Opened) -> Vec<tokio::task::JoinHandle<()>> {
 
 /// Expired rows and revocations go, once a minute.
 async fn sweep(app: Data<App>) {
-    let mut tick = tokio::time::interval(Duration::from_secs(60));
+    let mut tick = tokio::time::interval(Duration::from_mins(1));
     loop {
         tick.tick().await;
         let now = entropy::now();

@@ -213,6 +213,7 @@ pub struct FirstAdministrator {
 }
 
 /// Makes the first administrator where there is no account yet.
+#[expect(clippy::redundant_closure_for_method_calls, reason = "the method alone has one lifetime; the closure any")]
 pub async fn first_administrator(
     config: &Config,
     store: &Store,

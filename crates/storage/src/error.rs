@@ -41,8 +41,7 @@ const LOST: [&str; 9] = [
 /// Whether the connection that gave this error is of no more use.
 pub(crate) fn is_lost(error: &DieselError) -> bool {
     match error {
-        DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _)
-        | DieselError::DatabaseError(DatabaseErrorKind::UnableToSendCommand, _)
+        DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, _)
         | DieselError::BrokenTransactionManager => true,
         DieselError::DatabaseError(_, info) => LOST.iter().any(|sign| info.message().contains(sign)),
         DieselError::RollbackErrorOnCommit { rollback_error, commit_error } => {

@@ -78,6 +78,9 @@ impl GrantRow {
     }
 }
 
+/// When a refresh token ends, and when it was spent.
+type Token = (DateTime<Utc>, Option<DateTime<Utc>>);
+
 /// The account and session behind a grant, as they stand now.
 type Standing = (Uuid, String, String, i64, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
@@ -231,7 +234,6 @@ impl Tx<'_> {
         let Some(grant_id) = locked else { return Ok(None) };
 
         let successor = diesel::alias!(refresh_tokens as successor);
-        type Token = (DateTime<Utc>, Option<DateTime<Utc>>);
         let (row, standing, (expires, spent_at), next): (GrantRow, Standing, Token, Option<Option<DateTime<Utc>>>) =
             refresh_tokens::table
                 .inner_join(grants::table.left_join(sessions::table).inner_join(users::table))

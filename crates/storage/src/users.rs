@@ -29,6 +29,12 @@ pub struct Credential {
     pub state: UserState,
 }
 
+/// An account as it stands within the transaction, and the session of the browser's cookie with its owner.
+pub type Again = (Credential, Option<(SessionId, UserId)>);
+
+/// Hash, state, session and its owner.
+type AgainRow = (Option<String>, String, Option<Uuid>, Option<Uuid>);
+
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users)]
 struct ClaimsRow {
@@ -107,14 +113,14 @@ impl Tx<'_> {
         user: UserId,
         handle: Option<[u8; 32]>,
         now: DateTime<Utc>,
-    ) -> Result<Option<(Credential, Option<(SessionId, UserId)>)>, StoreError> {
+    ) -> Result<Option<Again>, StoreError> {
         let handle = handle.map(|bytes| bytes.to_vec()).unwrap_or_default();
         let alive = sessions::realm_id
             .eq(self.realm.0)
             .and(sessions::handle_hash.eq(handle))
             .and(sessions::ended_at.is_null())
             .and(sessions::expires_at.gt(now));
-        let row: Option<(Option<String>, String, Option<Uuid>, Option<Uuid>)> = users::table
+        let row: Option<AgainRow> = users::table
             .left_join(sessions::table.on(alive))
             .filter(users::realm_id.eq(self.realm.0))
             .filter(users::id.eq(user.0))

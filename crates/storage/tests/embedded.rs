@@ -430,3 +430,25 @@ fn a_checkpoint_follows_after_five_minutes_unless_nothing_was_written() {
     assert!(matches!(at(6), Some(Maintenance::Checkpointed { wal_bytes }) if wal_bytes > 0));
     assert!(!matches!(at(12), Some(Maintenance::Checkpointed { .. })));
 }
+
+/// The engine ends with its connection: a stop does not wait for ever, and the data is free afterwards.
+#[test]
+fn a_connection_left_open_delays_the_stop_by_ten_seconds_at_most() {
+    let dir = TempDir::new().unwrap();
+    let db = start(dir.path());
+    let conn = connect(&db);
+    let from = Instant::now();
+    let refused = db.shutdown().unwrap_err();
+    assert!(matches!(refused, EmbeddedError::StillConnected), "{refused}");
+    assert!(from.elapsed() < Duration::from_secs(15));
+    drop(conn);
+    let from = Instant::now();
+    let db = loop {
+        match EmbeddedDatabase::start(dir.path(), &|_| {}) {
+            Ok(db) => break db,
+            Err(error) => assert!(from.elapsed() < Duration::from_secs(30), "{error}"),
+        }
+        std::thread::yield_now();
+    };
+    db.shutdown().unwrap();
+}

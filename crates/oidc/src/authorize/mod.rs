@@ -8,6 +8,8 @@ mod engine;
 mod prompt;
 mod request;
 mod response;
+#[cfg(test)]
+mod tests;
 
 pub use checks::read;
 pub use prompt::{Facts, Next, Question, Stage, consent_denied, decide, needs_consent};

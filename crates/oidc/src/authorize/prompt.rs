@@ -77,7 +77,7 @@ pub enum Next {
 }
 
 /// Decides on a request. An error goes to the client through [`delivery`].
-pub fn decide(request: &AuthorizeRequest, facts: Facts<'_>, realm: &Realm, turn: &mut Turn) -> Outcome<Change, Next> {
+pub fn decide(request: &AuthorizeRequest, facts: &Facts<'_>, realm: &Realm, turn: &mut Turn) -> Outcome<Change, Next> {
     let silent = request.prompt.has(Prompt::None);
     let ask = |question: Question, code: ErrorCode, description: &'static str| Outcome {
         changes: Vec::new(),
@@ -102,7 +102,7 @@ pub fn decide(request: &AuthorizeRequest, facts: Facts<'_>, realm: &Realm, turn:
     if !just_consented && needs_consent(request, facts.client, &facts.consented) {
         return ask(Question::Consent, ErrorCode::ConsentRequired, "the person has not agreed yet");
     }
-    issue(request, &facts, session, realm, turn, just_consented)
+    issue(request, facts, session, (realm, turn), just_consented)
 }
 
 /// OIDC Core §3.1.2.1: `prompt=login`, `select_account` and `max_age` are met by a sign-in since the request began.
@@ -137,8 +137,7 @@ fn issue(
     request: &AuthorizeRequest,
     facts: &Facts<'_>,
     session: &Session,
-    realm: &Realm,
-    turn: &mut Turn,
+    (realm, turn): (&Realm, &mut Turn),
     just_consented: bool,
 ) -> Outcome<Change, Next> {
     let now = turn.now();

@@ -184,10 +184,10 @@ impl Keyring {
     }
 
     fn sign<C: Serialize>(&self, kind: Kind, claims: &C) -> Result<String, KeyringError> {
-        let (kid, signer) = self.signers.get(&kind.alg).ok_or(KeyringError::Missing(kind.alg))?;
+        let (key_id, signer) = self.signers.get(&kind.alg).ok_or(KeyringError::Missing(kind.alg))?;
         let mut header = JwsHeader::new();
         header.set_token_type(kind.typ);
-        header.set_key_id(kid);
+        header.set_key_id(key_id);
         let Value::Object(map) = serde_json::to_value(claims)? else {
             return Err(KeyringError::Missing(kind.alg));
         };

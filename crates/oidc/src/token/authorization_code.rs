@@ -103,7 +103,7 @@ pub fn decide(
             let dead = expired || session_over || !account.active || grant.state != GrantState::Active;
             let checked = if dead { Err(unknown()) } else { check(request, client, &grant) };
             match checked {
-                Ok(scopes) => redeem(client, &grant, scopes, account, (realm, turn)),
+                Ok(scopes) => redeem(client, &grant, scopes, &account, (realm, turn)),
                 Err(error) => {
                     // The code is spent, so what it stood for can never be used.
                     let event = Event::of_grant(EventKind::CodeRedeemed, EventResult::Refused, &grant);
@@ -124,7 +124,7 @@ fn check(request: &CodeRequest, client: &Client, grant: &Grant) -> Result<Scopes
     redeem_with_engine(request, client, grant)
 }
 
-/// RFC 6749 §4.1.3: redirect_uri must equal the one authorised, byte by byte; required when it was sent then.
+/// RFC 6749 §4.1.3: `redirect_uri` must equal the one authorised, byte by byte; required when it was sent then.
 fn redirect_uri_is_the_one_authorised(request: &CodeRequest, grant: &Grant) -> Result<(), OAuthError> {
     let good = match &request.redirect_uri {
         Some(sent) => *sent == grant.redirect_uri,
@@ -204,7 +204,7 @@ fn redeem(
     client: &Client,
     grant: &Grant,
     scopes: Scopes,
-    account: Account,
+    account: &Account,
     (realm, turn): (&Realm, &mut Turn),
 ) -> Outcome<Change, Issue> {
     let mut changes = Vec::new();
@@ -220,6 +220,6 @@ fn redeem(
         token
     });
     changes.push(Change::Audit(Event::of_grant(EventKind::CodeRedeemed, EventResult::Success, grant)));
-    let issue = Issue::new(client, grant, scopes, &account, (realm, turn)).with_nonce(grant).with_refresh(refresh);
+    let issue = Issue::new(client, grant, scopes, account, (realm, turn)).with_nonce(grant).with_refresh(refresh);
     Outcome { changes, verdict: Ok(issue) }
 }

@@ -83,7 +83,7 @@ mod tests {
         format!("bAsIc {}", STANDARD.encode(text))
     }
 
-    /// T1: Basic is form-urlencoded before base64; the same client_id in the body is fine, two methods are not.
+    /// T1: Basic is form-urlencoded before base64; the same `client_id` in the body is fine, two methods are not.
     #[test]
     fn credentials() {
         let read = |header: Option<&str>, body: &str| read(header, &Params::decode(body.as_bytes()));

@@ -8,6 +8,8 @@ pub mod client_auth;
 mod issue;
 pub mod refresh_token;
 pub mod revocation;
+#[cfg(test)]
+mod tests;
 
 pub use issue::{Issue, TokenResponse};
 

@@ -91,6 +91,7 @@ pub enum UserCommand {
 
 /// `signet user create`
 #[derive(Args, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct CreateUser {
     /// Its username.
     #[arg(long)]

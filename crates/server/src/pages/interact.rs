@@ -192,7 +192,7 @@ pub async fn proceed(
                     };
                 }
                 let facts = Facts { client: &client, session, consented, stage, sid_key: &shared.sid_key };
-                let Outcome { changes, verdict } = authorize::decide(&request, facts, &shared.realm, &mut turn);
+                let Outcome { changes, verdict } = authorize::decide(&request, &facts, &shared.realm, &mut turn);
                 let applied = tx.apply(changes, &mut turn, &origin)?;
                 let decided = if applied.is_err() { Decided::Completed } else { Decided::Next(verdict) };
                 Ok((decided, turn))
@@ -210,7 +210,7 @@ pub async fn proceed(
         });
         let facts =
             Facts { client: &client, session: None, consented: Scopes::default(), stage, sid_key: &app.sid_key };
-        Decided::Next(authorize::decide(&request, facts, &app.realm, &mut turn).verdict)
+        Decided::Next(authorize::decide(&request, &facts, &app.realm, &mut turn).verdict)
     };
 
     match decided {
