@@ -71,11 +71,13 @@ pub enum ApplicationType {
 }
 
 /// The grant types this provider serves, in the order discovery lists them.
-pub const GRANT_TYPES: [&str; 2] = [GRANT_CODE, GRANT_REFRESH];
+pub const GRANT_TYPES: [&str; 3] = [GRANT_CODE, GRANT_REFRESH, GRANT_CLIENT];
 /// RFC 6749 §4.1.
 pub const GRANT_CODE: &str = "authorization_code";
 /// RFC 6749 §6.
 pub const GRANT_REFRESH: &str = "refresh_token";
+/// RFC 6749 §4.4.
+pub const GRANT_CLIENT: &str = "client_credentials";
 /// The response types this provider serves.
 pub const RESPONSE_TYPES: [&str; 1] = ["code"];
 

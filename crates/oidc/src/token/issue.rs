@@ -80,6 +80,30 @@ impl Issue {
         Self { access, id, refresh: None, scopes, lifetime_seconds }
     }
 
+    /// RFC 9068 §2.2: a token of the client itself, whose subject is the client. No row stands behind it.
+    pub(super) fn for_client(client: &Client, scopes: Scopes, (realm, turn): (&Realm, &mut Turn)) -> Self {
+        let now = turn.now();
+        let id = client.id.as_str();
+        let access = AccessClaims {
+            iss: realm.issuer.clone(),
+            sub: id.to_owned(),
+            aud: vec![client.default_audience.clone().unwrap_or_else(|| id.to_owned())],
+            exp: (now + realm.policy.access_token_lifetime).timestamp(),
+            iat: now.timestamp(),
+            jti: turn.secret().expose().to_owned(),
+            client_id: id.to_owned(),
+            scope: scopes.to_string(),
+            auth_time: None,
+            acr: None,
+            sid: None,
+            grant: None,
+            account_generation: 0,
+            client_generation: client.generation,
+        };
+        let lifetime_seconds = realm.policy.access_token_lifetime.num_seconds();
+        Self { access, id: None, refresh: None, scopes, lifetime_seconds }
+    }
+
     /// OIDC Core §2: the nonce of the request, in the first ID token only.
     pub(super) fn with_nonce(mut self, grant: &Grant) -> Self {
         if let Some(id) = &mut self.id {

@@ -5,6 +5,7 @@
 
 pub mod authorization_code;
 pub mod client_auth;
+pub mod client_credentials;
 mod issue;
 pub mod refresh_token;
 pub mod revocation;
@@ -15,7 +16,7 @@ pub use issue::{Issue, TokenResponse};
 
 use crate::{
     call::Params,
-    client::{Client, GRANT_CODE, GRANT_REFRESH},
+    client::{Client, GRANT_CLIENT, GRANT_CODE, GRANT_REFRESH},
     error::{ErrorCode, OAuthError},
 };
 
@@ -32,13 +33,15 @@ const KNOWN: [&str; 9] = [
     "resource",
 ];
 
-/// RFC 6749 §4.1.3, §6: the grant types with a place in the registry.
+/// RFC 6749 §4.1.3, §4.4.2, §6: the grant types with a place in the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GrantRequest {
     /// `authorization_code`.
     Code(authorization_code::CodeRequest),
     /// `refresh_token`.
     Refresh(refresh_token::RefreshRequest),
+    /// `client_credentials`.
+    Client(client_credentials::ClientRequest),
 }
 
 /// Reads the request of an authenticated client.
@@ -48,6 +51,7 @@ pub fn read(params: &Params, client: &Client) -> Result<GrantRequest, OAuthError
     let request = match grant_type {
         GRANT_CODE => authorization_code::CodeRequest::read(params).map(GrantRequest::Code),
         GRANT_REFRESH => refresh_token::RefreshRequest::read(params).map(GrantRequest::Refresh),
+        GRANT_CLIENT => Ok(GrantRequest::Client(client_credentials::ClientRequest::read(params))),
         _ => Err(OAuthError::new(ErrorCode::UnsupportedGrantType, "grant_type is not one this provider serves")),
     };
     if request.is_ok() && !client.may_use_grant(grant_type) {

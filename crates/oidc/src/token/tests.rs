@@ -5,13 +5,14 @@ use chrono::Duration;
 use super::{
     GrantRequest,
     authorization_code::{self, CodeRequest, Loaded},
+    client_credentials::{self, ClientRequest},
     read,
     refresh_token::{self, RefreshRequest, TokenState},
 };
 use crate::{
     call::Params,
     change::{Change, Outcome},
-    client::{ClientAuth, GRANT_REFRESH},
+    client::{ClientAuth, GRANT_CLIENT, GRANT_REFRESH},
     error::ErrorCode,
     fixtures::{CHALLENGE, REDIRECT, VERIFIER, account, client, grant, key, now, realm, turn},
     grant::{Grant, GrantState},
@@ -283,9 +284,35 @@ fn trap_repeated_and_empty_parameters() {
     assert_eq!(code("grant_type=authorization_code&code=c&code=c"), Err(ErrorCode::InvalidRequest));
     assert_eq!(code("grant_type=refresh_token&refresh_token="), Err(ErrorCode::InvalidRequest));
     assert_eq!(code("grant_type="), Err(ErrorCode::InvalidRequest));
+    assert!(matches!(code("grant_type=client_credentials"), Err(ErrorCode::UnauthorizedClient)));
     assert_eq!(code("grant_type=password"), Err(ErrorCode::UnsupportedGrantType));
     let mut narrow = client();
     narrow.grant_types.retain(|name| name != GRANT_REFRESH);
     let refused = read(&Params::decode(b"grant_type=refresh_token&refresh_token=t"), &narrow);
     assert_eq!(refused.map_err(|error| error.code), Err(ErrorCode::UnauthorizedClient));
+}
+
+/// T7: a refused scope is `invalid_scope`, where the engine says `invalid_request`; nothing about a person, no refresh
+/// token.
+#[test]
+fn trap_client_credentials_scope_is_invalid_scope() {
+    let mut service = client();
+    service.grant_types = vec![GRANT_CLIENT.into()];
+    service.scopes = "openid email offline_access invoices:read invoices:write".parse().unwrap();
+    let ask = |scope: Option<&str>, client: &crate::client::Client| {
+        let request = ClientRequest { scope: scope.map(str::to_owned) };
+        client_credentials::decide(&request, client, &realm(), &mut turn())
+    };
+    for refused in ["openid", "email", "offline_access", "unknown", "invoices:read unknown", "a\"b"] {
+        assert_eq!(code_of(&ask(Some(refused), &service)), Some(ErrorCode::InvalidScope), "{refused}");
+    }
+    let public = crate::client::Client { auth: ClientAuth::None, ..service.clone() };
+    assert_eq!(code_of(&ask(None, &public)), Some(ErrorCode::UnauthorizedClient));
+
+    let (answer, access, _) = signed(ask(Some("invoices:read"), &service).verdict.unwrap());
+    assert_eq!(answer["scope"], "invoices:read");
+    assert!(answer.get("refresh_token").is_none() && answer.get("id_token").is_none());
+    assert_eq!((access["sub"].as_str(), access["client_id"].as_str()), (Some("app"), Some("app")));
+    assert_eq!(access["aud"], serde_json::json!(["app"]));
+    assert_eq!(signed(ask(None, &service).verdict.unwrap()).0["scope"], "invoices:read invoices:write");
 }

@@ -1,6 +1,8 @@
 //! The command line.
 
+pub mod client;
 pub mod command;
+pub mod user;
 
 use std::{
     io::{self, Read as _},

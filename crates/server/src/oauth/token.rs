@@ -7,7 +7,9 @@ use actix_web::{
 };
 use signet_oidc::{
     OAuthError, Outcome,
-    token::{self, GrantRequest, Issue, TokenResponse, authorization_code, client_auth, refresh_token},
+    token::{
+        self, GrantRequest, Issue, TokenResponse, authorization_code, client_auth, client_credentials, refresh_token,
+    },
 };
 use signet_storage::Apply;
 
@@ -51,6 +53,7 @@ async fn issue(app: &Data<App>, http: &HttpRequest, payload: Payload) -> Result<
                     let loaded = tx.load_refresh(&request.token.digest(), client.key, now)?;
                     refresh_token::decide(request, &client, loaded, &shared.successor_key, (realm, &mut turn))
                 }
+                GrantRequest::Client(request) => client_credentials::decide(request, &client, realm, &mut turn),
             };
             Ok(tx.apply(changes, &mut turn, &origin)?.and(verdict))
         })
