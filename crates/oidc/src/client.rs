@@ -185,8 +185,8 @@ pub fn is_loopback_host(url: &Url) -> bool {
 /// Protocol R3: what a redirect URI must be to be registered.
 pub fn check_redirect_uri(uri: &str) -> Result<(), OAuthError> {
     let refuse = |description| Err(OAuthError::new(ErrorCode::InvalidRequest, description));
-    if uri.len() > 2_000 || uri.chars().any(|c| c.is_control() || c == ' ') {
-        return refuse("a redirect URI is at most 2000 bytes, without spaces or control characters");
+    if uri.len() > 2_000 || !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return refuse("a redirect URI is at most 2000 bytes of ASCII, without spaces or control characters");
     }
     let Ok(url) = Url::parse(uri) else {
         return refuse("a redirect URI must be absolute, such as https://app.example/callback");
@@ -245,6 +245,7 @@ mod tests {
             "https://u:p@app.example/cb",
             "https://app.example/\ncb",
             "file:///etc/passwd",
+            "https://app.example/ü",
         ] {
             assert!(check_redirect_uri(bad).is_err(), "{bad}");
         }

@@ -24,7 +24,7 @@ use signet_oidc::{
 use signet_storage::{
     Apply, Origin, Store, StoreError,
     bootstrap::{self, Direction},
-    data_dir::DataDirError,
+    data_dir::{self, DataDirError},
     pool::Engine,
     seal::{SealError, Sealer},
 };
@@ -183,9 +183,8 @@ fn sealer(config: &Config, data_dir: &Path) -> Result<Sealer, StartError> {
     if let Some(keys) = &config.secret_keys {
         return Ok(Sealer::new(keys.clone())?);
     }
-    let path = data_dir.join("secret.key");
+    let path = data_dir::prepare(data_dir)?.join("secret.key");
     let failed = |source| StartError::KeyFile { path: path.clone(), source };
-    fs::create_dir_all(data_dir).map_err(failed)?;
     match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
         Ok(mut file) => {
             let mut key = Zeroizing::new([0_u8; 32]);

@@ -93,7 +93,7 @@ pub(crate) fn lock_named(data_dir: &Path, name: &str) -> Result<DataDirLock, Dat
 }
 
 /// Makes the data directory and `run` in it, 0700, and answers the absolute path.
-fn prepare(data_dir: &Path) -> Result<PathBuf, DataDirError> {
+pub fn prepare(data_dir: &Path) -> Result<PathBuf, DataDirError> {
     make_private(data_dir)?;
     let path = data_dir.canonicalize().map_err(DataDirError::unwritable(data_dir))?;
     make_private(&path.join("run"))?;

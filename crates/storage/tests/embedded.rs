@@ -2,20 +2,23 @@
 #![cfg(feature = "embedded")]
 #![expect(clippy::unwrap_used, reason = "a step that fails fails the test, also in the helpers")]
 
+#[path = "embedded/support.rs"]
+mod support;
+
 use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use diesel::sql_types::BigInt;
-use diesel::{Connection as _, PgConnection, QueryResult, QueryableByName, RunQueryDsl as _, sql_query};
+use diesel::{Connection as _, RunQueryDsl as _, sql_query};
 use signet_storage::data_dir::DataDirError;
 use signet_storage::embedded::{Durability, EmbeddedDatabase, EmbeddedError, Maintenance};
+use support::{answer_after_fault, connect, copy_of, ids, number, part, pg_wal, run, socket, start, wal_on_disk};
 use tempfile::TempDir;
 
 /// What a fault of the engine may cost.
@@ -25,74 +28,6 @@ const WRITER: &str = "SIGNET_TEST_EMBEDDED_WRITER";
 const INTRUDER: &str = "SIGNET_TEST_EMBEDDED_INTRUDER";
 /// The user id of `nobody`.
 const NOBODY: u32 = 65534;
-
-#[derive(QueryableByName)]
-struct Number {
-    #[diesel(sql_type = BigInt)]
-    n: i64,
-}
-
-fn start(dir: &Path) -> EmbeddedDatabase {
-    EmbeddedDatabase::start(dir, &|_| {}).unwrap()
-}
-
-fn connect(db: &EmbeddedDatabase) -> PgConnection {
-    PgConnection::establish(db.url()).unwrap()
-}
-
-fn run(conn: &mut PgConnection, sql: &str) {
-    sql_query(sql).execute(conn).unwrap();
-}
-
-fn try_number(conn: &mut PgConnection, sql: &str) -> QueryResult<i64> {
-    sql_query(sql).get_result::<Number>(conn).map(|row| row.n)
-}
-
-fn number(conn: &mut PgConnection, sql: &str) -> i64 {
-    try_number(conn, sql).unwrap()
-}
-
-fn ids(conn: &mut PgConnection) -> BTreeSet<i64> {
-    sql_query("SELECT id AS n FROM kept").load::<Number>(conn).unwrap().into_iter().map(|row| row.n).collect()
-}
-
-/// Connects and asks until there is an answer, as the pool does, and says how long that took.
-fn answer_after_fault(db: &EmbeddedDatabase, sql: &str) -> (i64, Duration) {
-    let from = Instant::now();
-    loop {
-        let answer = PgConnection::establish(db.url()).ok().and_then(|mut conn| try_number(&mut conn, sql).ok());
-        if let Some(answer) = answer {
-            return (answer, from.elapsed());
-        }
-        assert!(from.elapsed() < Duration::from_secs(30), "no answer after a fault");
-        std::thread::yield_now();
-    }
-}
-
-fn socket(db: &EmbeddedDatabase) -> PathBuf {
-    let (_, host) = db.url().split_once("host=").unwrap();
-    let (dir, _) = host.split_once('&').unwrap();
-    Path::new(dir).join(".s.PGSQL.5432")
-}
-
-fn pg_wal(dir: &Path) -> PathBuf {
-    dir.join("postgresql/tmp/pglite/base/pg_wal")
-}
-
-fn wal_on_disk(dir: &Path) -> u64 {
-    fs::read_dir(pg_wal(dir)).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum()
-}
-
-/// A copy of this program that runs one test, playing the part that `name` says.
-fn copy_of(program: &Path, test: &str, name: &str, value: &Path) -> Command {
-    let mut command = Command::new(program);
-    command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(name, value);
-    command
-}
-
-fn part(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).map(PathBuf::from)
-}
 
 #[test]
 fn starts_on_an_empty_directory() {
@@ -161,15 +96,12 @@ fn the_synchronous_flag_is_on_every_file_when_durability_says_so() {
     let base = dir.path().join("postgresql/tmp/pglite/base");
     let mut files = vec![base.join("global/pg_control"), base.join("pg_xact/0000")];
     files.extend(fs::read_dir(base.join("pg_wal")).unwrap().map(|entry| entry.unwrap().path()));
-    let path =
-        sql_query("SELECT (pg_relation_size('later') > 0)::int::bigint AS n").get_result::<Number>(&mut conn).unwrap();
-    assert_eq!(path.n, 1);
     let node = number(&mut conn, "SELECT relfilenode::bigint AS n FROM pg_class WHERE relname = 'later'");
     let database = number(&mut conn, "SELECT oid::bigint AS n FROM pg_database WHERE datname = 'postgres'");
     files.push(base.join(format!("base/{database}/{node}")));
     let all = files
         .iter()
-        .filter(|path| path.is_file())
+        .filter(|path| !path.is_dir())
         .all(|path| ioctl_getflags(File::open(path).unwrap()).is_ok_and(|flags| flags.contains(IFlags::SYNC)));
     assert_eq!(all, db.durability() == Durability::Synchronous, "{files:?}");
 }

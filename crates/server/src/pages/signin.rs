@@ -106,6 +106,8 @@ async fn sign_in(
 ) -> Result<Result<Secret, SignInRefused>, PageError> {
     let mut turn = entropy::turn()?;
     let identifier = Identifier::parse(typed);
+    // What cannot name an account may be a password in the wrong field: it is not kept.
+    let kept = if identifier.is_some() { typed.to_owned() } else { String::new() };
     let stored = match identifier {
         Some(identifier) => app.store.read(move |tx| tx.credential(&identifier)).await?,
         None => None,
@@ -116,16 +118,13 @@ async fn sign_in(
 
     let previous = app.cookies.session(http).map(|handle| *handle.digest().as_bytes());
     let origin = call::origin(http);
-    let typed = typed.to_owned();
     let policy = app.realm.policy.clone();
     let answer = app
         .store
         .transaction(move |tx| {
             let now = turn.now();
-            let again = match user {
-                Some(user) => tx.credential_again(user, previous, now)?,
-                None => None,
-            };
+            // An unknown account takes the same statement.
+            let again = tx.credential_again(user.unwrap_or(UserId(uuid::Uuid::nil())), previous, now)?;
             let (account, previous) = match again {
                 Some((credential, previous)) => {
                     let same = credential.hash == hash;
@@ -155,7 +154,7 @@ async fn sign_in(
                 amr: amr.iter().map(|method| method.as_str().to_owned()).collect(),
             };
             let previous = previous.map(|(session, owner)| (signet_identity::SessionId(session.0), owner));
-            let (changes, verdict) = login::decide(login::Facts { account, previous, typed }, fresh);
+            let (changes, verdict) = login::decide(login::Facts { account, previous, typed: kept }, fresh);
             let _ = tx.apply(changes, &mut turn, &origin)?;
             Ok(verdict.map(|_| handle))
         })
