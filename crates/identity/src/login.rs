@@ -103,3 +103,74 @@ pub fn decide(facts: Facts, fresh: Fresh) -> (Vec<Change>, Result<SessionId, Sig
     }));
     (changes, Ok(session))
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn fresh() -> Fresh {
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        Fresh {
+            session: SessionId(Uuid::from_u128(9)),
+            handle: [1; 32],
+            now,
+            idle_expires: now,
+            expires: now,
+            acr: "1",
+            amr: vec!["pwd".into()],
+        }
+    }
+
+    fn run(
+        account: Option<(UserState, bool)>,
+        previous: Option<(u128, u128)>,
+    ) -> (Vec<Change>, Result<SessionId, SignInRefused>) {
+        let facts = Facts {
+            account: account.map(|(state, password_matches)| AccountFacts {
+                user: UserId(Uuid::from_u128(1)),
+                state,
+                password_matches,
+                rehashed: None,
+            }),
+            previous: previous
+                .map(|(session, user)| (SessionId(Uuid::from_u128(session)), UserId(Uuid::from_u128(user)))),
+            typed: "ada".into(),
+        };
+        decide(facts, fresh())
+    }
+
+    /// an unknown account, a wrong password and a locked account are answered alike and change nothing.
+    #[test]
+    fn refusals_do_not_differ() {
+        for account in [
+            None,
+            Some((UserState::Active, false)),
+            Some((UserState::Locked, true)),
+            Some((UserState::Deactivated, true)),
+        ] {
+            let (changes, verdict) = run(account, Some((7, 1)));
+            assert_eq!(verdict, Err(SignInRefused), "{account:?}");
+            assert!(matches!(changes.as_slice(), [Change::Audit(event)] if event.kind == EventKind::SignInFailed));
+        }
+    }
+
+    /// the same person keeps the session under a new cookie; someone else's ends first.
+    #[test]
+    fn whose_session_goes_on() {
+        let good = Some((UserState::Active, true));
+        let (changes, verdict) = run(good, None);
+        assert_eq!(verdict, Ok(SessionId(Uuid::from_u128(9))));
+        assert!(matches!(changes.first(), Some(Change::StartSession(_))));
+        let (changes, verdict) = run(good, Some((7, 1)));
+        assert_eq!(verdict, Ok(SessionId(Uuid::from_u128(7))));
+        assert!(matches!(changes.first(), Some(Change::RenewSession(session)) if session.handle == [1; 32]));
+        let (changes, verdict) = run(good, Some((7, 2)));
+        assert_eq!(verdict, Ok(SessionId(Uuid::from_u128(9))));
+        assert!(
+            matches!(changes.first(), Some(Change::EndSession { session, .. }) if *session == SessionId(Uuid::from_u128(7)))
+        );
+        assert!(matches!(changes.get(1), Some(Change::StartSession(_))));
+    }
+}

@@ -66,3 +66,59 @@ fn redirect(params: &Params, client: Option<&Client>) -> Option<String> {
     let separator = if target.contains('?') { '&' } else { '?' };
     Some(format!("{target}{separator}{query}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{client, key, now, session};
+
+    fn hint(sub: &str, sid: Option<String>) -> IdClaims {
+        IdClaims {
+            iss: "https://op.example".into(),
+            sub: sub.into(),
+            aud: "app".into(),
+            azp: "app".into(),
+            exp: now().timestamp() - 60,
+            iat: now().timestamp() - 120,
+            auth_time: 0,
+            nonce: None,
+            acr: "1".into(),
+            amr: vec![],
+            sid,
+            at_hash: None,
+        }
+    }
+
+    /// L1: only a hint for this very person and session ends it unasked, and only a registered URI is followed.
+    #[test]
+    fn who_is_asked_and_where_it_leads() {
+        let key = key();
+        let sid = key.text(&[session().id.0.as_bytes(), b"app"]);
+        let (client, session) = (client(), session());
+        let run = |query: &str, hint: Option<IdClaims>, signed_in: bool| {
+            let facts = Facts {
+                hint: hint.as_ref(),
+                client: Some(&client),
+                session: signed_in.then_some(&session),
+                sid_key: &key,
+            };
+            decide(&Params::decode(query.as_bytes()), &facts)
+        };
+        let good = || Some(hint("subject", Some(sid.clone())));
+        let bye = "post_logout_redirect_uri=https%3A%2F%2Fapp.example%2Fbye";
+        let end = |redirect: &str| Ok(Plan::End { redirect: Some(redirect.to_owned()) });
+        assert_eq!(run(bye, good(), true), end("https://app.example/bye"));
+        assert_eq!(run(&format!("{bye}&state=a%26b"), good(), true), end("https://app.example/bye?state=a%26b"));
+        assert_eq!(
+            run("post_logout_redirect_uri=https%3A%2F%2Fevil.example", good(), true),
+            Ok(Plan::End { redirect: None })
+        );
+        assert_eq!(run(bye, None, true), Ok(Plan::Confirm));
+        assert_eq!(run(bye, Some(hint("another", None)), true), Ok(Plan::Confirm));
+        assert_eq!(run(bye, Some(hint("subject", Some("other session".into()))), true), Ok(Plan::Confirm));
+        assert_eq!(run(bye, None, false), Ok(Plan::Nothing { redirect: None }));
+        assert_eq!(run(bye, good(), false), Ok(Plan::Nothing { redirect: Some("https://app.example/bye".into()) }));
+        assert!(run("client_id=other", good(), true).is_err());
+        assert!(run("state=a&state=b", good(), true).is_err());
+    }
+}

@@ -132,12 +132,15 @@ fn asked(outcome: &Outcome<Change, Next>) -> Result<Option<Question>, ErrorCode>
     }
 }
 
+/// Parameters, session, scopes allowed before, and what is asked.
+type AskCase = (&'static str, Option<Session>, &'static str, Result<Option<Question>, ErrorCode>);
+
 /// A7, A8, A16: which page comes next, and what `prompt=none` says instead.
 #[test]
 fn what_is_asked() {
     let known = || Some(session());
     let all = "openid email";
-    let cases: [(&str, Option<Session>, &str, Result<Option<Question>, ErrorCode>); 14] = [
+    let cases: [AskCase; 14] = [
         ("", None, "", Ok(Some(Question::SignIn))),
         ("prompt=create", None, "", Ok(Some(Question::Register))),
         ("prompt=none", None, "", Err(ErrorCode::LoginRequired)),

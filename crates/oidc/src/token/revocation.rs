@@ -89,3 +89,56 @@ fn raise(
     stored.0 = stored.0.max(generation);
     stored.1 = stored.1.max(expires);
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::Duration;
+
+    use super::*;
+    use crate::fixtures::{grant, now};
+
+    fn claims() -> AccessClaims {
+        AccessClaims {
+            iss: String::new(),
+            sub: "subject".into(),
+            aud: vec![],
+            exp: 0,
+            iat: 0,
+            jti: "jti".into(),
+            client_id: "app".into(),
+            scope: String::new(),
+            auth_time: None,
+            acr: None,
+            sid: None,
+            grant: Some(grant().id),
+            account_generation: 3,
+            client_generation: 5,
+        }
+    }
+
+    /// a token is met by its id, its grant, or a generation of account or client above its own; entries go once
+    /// no living token can meet them.
+    #[test]
+    fn what_is_covered() {
+        let entries = |account: i64, client: i64| {
+            [
+                (Entry::Token("jti".into()), true),
+                (Entry::Token("other".into()), false),
+                (Entry::Grant(grant().id), true),
+                (Entry::Grant(GrantId(uuid::Uuid::nil())), false),
+                (Entry::Account { subject: "subject".into(), generation: account }, account > 3),
+                (Entry::Client { client_id: "app".into(), generation: client }, client > 5),
+            ]
+        };
+        for (entry, expected) in entries(4, 6).into_iter().chain(entries(3, 5)) {
+            let mut set = RevocationSet::default();
+            set.add(entry.clone(), now() + Duration::seconds(1));
+            set.add(entry.clone(), now());
+            assert_eq!(set.covers(&claims()), expected, "{entry:?}");
+            set.sweep(now());
+            assert_eq!(set.len(), 1, "the later end counts");
+            set.sweep(now() + Duration::seconds(1));
+            assert!(set.is_empty());
+        }
+    }
+}

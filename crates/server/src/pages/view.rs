@@ -154,6 +154,8 @@ pub struct Message {
     pub text: String,
     /// Stable error code.
     pub code: Option<String>,
+    /// What exactly is wrong, in the words of the protocol, for whoever runs the application.
+    pub detail: Option<String>,
     /// Identifier under which the request is logged, to be quoted to whoever helps.
     pub request_id: Option<String>,
     /// Ways on, the best one first.

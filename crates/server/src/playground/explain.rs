@@ -93,15 +93,18 @@ impl Failure {
 
     /// The issuer answered with an error.
     pub(super) fn refused(code: String, description: Option<String>) -> Self {
-        let text = match code.as_str() {
-            "access_denied" => "You, or the issuer, refused the access that was asked for.",
-            _ => "The issuer ended the sign-in with an error instead of a code.",
+        let (heading, text) = match code.as_str() {
+            "access_denied" => (
+                "You refused access",
+                "The application learned nothing about you, and nobody is signed in. This is all it was told:",
+            ),
+            _ => ("No sign-in this time", "The issuer ended the sign-in with an error instead of a code."),
         };
         let detail = match description {
             Some(description) => format!("{code}: {description}"),
             None => code,
         };
-        Self::new(StatusCode::BAD_REQUEST, "No sign-in this time", text).with(detail)
+        Self::new(StatusCode::BAD_REQUEST, heading, text).with(detail)
     }
 
     /// Neither code nor error.
@@ -255,8 +258,10 @@ impl Step {
             Self::Discovery => "Discovery: where is everything?",
             Self::Keys => "Keys: who may sign?",
             Self::Authorize => "Authorization request: the browser goes to Signet",
+            Self::Person => "Sign-in and consent: you and Signet",
             Self::Callback => "Callback: the browser comes back",
             Self::Token => "Token request: the code becomes tokens",
+            Self::Verified => "Verification: is the ID token true?",
             Self::UserInfo => "UserInfo: the access token is used",
             Self::Refresh => "Refresh: new tokens without asking again",
             Self::SignOut => "Sign-out: the browser goes to Signet",
@@ -275,6 +280,10 @@ impl Step {
                 "state and nonce are random and tie the answer to this browser and this request. \
                  code_challenge is the SHA-256 hash of a secret that the application keeps: that is PKCE."
             }
+            Self::Person => {
+                "You showed who you are and decided what the application may know. \
+                 It saw nothing of this, your password least of all."
+            }
             Self::Callback => {
                 "The code is good for one use within a minute. state must be the one sent before; \
                  iss says which issuer answers."
@@ -282,6 +291,10 @@ impl Step {
             Self::Token => {
                 "Sent by the application itself, not through the browser. code_verifier is the secret \
                  behind the code_challenge: whoever stole the code does not have it."
+            }
+            Self::Verified => {
+                "Signed by whom, for whom, until when, in answer to which request? Every check was passed; \
+                 they are listed below. From here on you are signed in."
             }
             Self::UserInfo => {
                 "The access token goes in the Authorization header. The answer depends on the scopes granted."
@@ -296,16 +309,18 @@ impl Step {
         }
     }
 
-    /// Whether the exchange is shown unfolded: the one at the heart of it.
+    /// Whether the exchange is shown unfolded: what the browser carries is short and at the heart of it.
     pub(super) fn is_shown(self) -> bool {
-        self == Self::Token
+        matches!(self, Self::Authorize | Self::Callback)
     }
 
     /// Who talks to whom.
     pub(super) fn route(self) -> &'static str {
         match self {
             Self::Authorize | Self::SignOut => "Application → browser → Signet",
+            Self::Person => "You and Signet",
             Self::Callback => "Signet → browser → application",
+            Self::Verified => "Inside the application",
             _ => "Application → Signet",
         }
     }

@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq as _;
 use super::{
     PATH, Playground,
     explain::Failure,
-    recorder::{Recorder, Step, browser_step},
+    recorder::{Recorder, Step, browser_step, silent_step},
     relying_party::Callback,
     session::{Session, SignedIn},
     view::{Failed, Intro, Outcome},
@@ -110,7 +110,7 @@ pub(super) async fn callback(playground: Data<Playground>, request: HttpRequest)
         if pending.is_some() {
             let mut url = playground.redirect_uri.url().clone();
             url.set_query(Some(request.query_string()));
-            session.record([browser_step(Step::Callback, &url)]);
+            session.record([silent_step(Step::Person), browser_step(Step::Callback, &url)]);
         }
         pending
     });
@@ -128,7 +128,10 @@ pub(super) async fn callback(playground: Data<Playground>, request: HttpRequest)
     playground.sessions.update(&id, |session| session.record(exchanges));
     match result {
         Ok(signed_in) => {
-            playground.sessions.update(&id, |session| session.signed_in = Some(signed_in));
+            playground.sessions.update(&id, |session| {
+                session.record([silent_step(Step::Verified)]);
+                session.signed_in = Some(signed_in);
+            });
             let mut response = see_other(PATH);
             if let Some(id) = playground.sessions.rotate(&id) {
                 remember(&playground, &mut response, &id);

@@ -28,7 +28,7 @@ pub(super) struct Exchange {
     pub(super) method: String,
     /// Path of the request, without its query.
     pub(super) path: String,
-    /// The request: request line, headers, body.
+    /// The request: request line, headers, body; empty for a step in which the application sends nothing.
     pub(super) request: String,
     /// The status of the answer; `None` for what the browser did.
     pub(super) status: Option<String>,
@@ -45,10 +45,14 @@ pub(super) enum Step {
     Keys,
     /// The browser goes to the authorization endpoint.
     Authorize,
+    /// The person signs in and consents, out of the application's sight.
+    Person,
     /// The browser comes back with a code or an error.
     Callback,
     /// The code is exchanged for tokens.
     Token,
+    /// The ID token has passed its checks.
+    Verified,
     /// The access token is used at the `UserInfo` endpoint.
     UserInfo,
     /// The refresh token is exchanged for new tokens.
@@ -146,6 +150,11 @@ pub(super) fn browser_step(step: Step, url: &url::Url) -> Exchange {
         status: None,
         answer: None,
     }
+}
+
+/// A step in which the application sends nothing.
+pub(super) fn silent_step(step: Step) -> Exchange {
+    Exchange { step, method: String::new(), path: String::new(), request: String::new(), status: None, answer: None }
 }
 
 /// The request as it goes out, `Host` and `Content-Length` included, which the client adds.

@@ -38,7 +38,7 @@ async fn a_whole_visit() {
     assert_eq!(status, StatusCode::SEE_OTHER, "{body}");
     let (_, _, body) = browser.get("/playground").await;
     for expected in [
-        "Signed in as ada-1",
+        "You are signed in",
         "at_hash",
         "shoe_size",
         "access-2",
@@ -83,7 +83,7 @@ async fn a_faulty_answer_signs_nobody_in() {
         assert_eq!(status, StatusCode::BAD_GATEWAY, "{fault:?}");
         assert!(body.contains(expected), "{fault:?}: {body}");
         let (_, _, body) = browser.get("/playground").await;
-        assert!(!body.contains("Signed in as"), "{fault:?}");
+        assert!(!body.contains("You are signed in"), "{fault:?}");
     }
 }
 
@@ -98,7 +98,7 @@ async fn a_refresh_for_somebody_else_is_refused() {
     assert_eq!(status, StatusCode::BAD_GATEWAY);
     assert!(body.contains("another person"), "{body}");
     let (_, _, body) = browser.get("/playground").await;
-    assert!(body.contains("Signed in as ada-1"), "{body}");
+    assert!(body.contains("You are signed in"), "{body}");
 }
 
 /// Core §5.3.2: a `UserInfo` answer about somebody else is not used.
@@ -155,7 +155,7 @@ async fn forms_need_their_token_and_a_session() {
         browser.cookie = cookie;
     }
     let (_, _, body) = browser.get("/playground").await;
-    assert!(body.contains("Signed in as"), "nothing happened: {body}");
+    assert!(body.contains("You are signed in"), "nothing happened: {body}");
 }
 
 #[actix_web::test]
