@@ -78,5 +78,5 @@ CREATE TABLE sessions (
     ended_at        timestamptz,
     UNIQUE (realm_id, handle_hash)
 );
-CREATE INDEX sessions_user ON sessions (user_id) WHERE ended_at IS NULL;
+CREATE INDEX sessions_user ON sessions (user_id);
 CREATE INDEX sessions_expiry ON sessions (expires_at);

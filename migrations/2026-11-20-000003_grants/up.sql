@@ -6,6 +6,7 @@ CREATE TABLE session_clients (
     created_at timestamptz NOT NULL,
     PRIMARY KEY (session_id, client_key)
 );
+CREATE INDEX session_clients_client ON session_clients (client_key);
 
 CREATE TABLE consents (
     realm_id   bigint NOT NULL REFERENCES realms,
@@ -18,6 +19,8 @@ CREATE TABLE consents (
     updated_at timestamptz NOT NULL,
     PRIMARY KEY (realm_id, user_id, client_key)
 );
+CREATE INDEX consents_user ON consents (user_id);
+CREATE INDEX consents_client ON consents (client_key);
 
 CREATE TABLE grants (
     id                uuid PRIMARY KEY,
@@ -48,11 +51,14 @@ CREATE TABLE grants (
     code_spent_at     timestamptz,
     access_until      timestamptz,
     created_at        timestamptz NOT NULL,
+    -- When nothing it gave can be alive any more; swept a day later.
+    ends_at           timestamptz NOT NULL,
     revoked_at        timestamptz
 );
 CREATE UNIQUE INDEX grants_code ON grants (realm_id, code_hash);
-CREATE INDEX grants_session ON grants (session_id) WHERE revoked_at IS NULL;
-CREATE INDEX grants_user ON grants (user_id) WHERE revoked_at IS NULL;
+CREATE INDEX grants_session ON grants (session_id) WHERE session_id IS NOT NULL;
+CREATE INDEX grants_user ON grants (user_id) WHERE user_id IS NOT NULL;
+CREATE INDEX grants_ends ON grants (ends_at);
 CREATE INDEX grants_client ON grants (client_key);
 CREATE INDEX grants_parent ON grants (parent_id) WHERE parent_id IS NOT NULL;
 
@@ -90,3 +96,4 @@ CREATE TABLE spent (
     PRIMARY KEY (realm_id, kind, scope, hash, expires_on)
 ) PARTITION BY RANGE (expires_on);
 CREATE TABLE spent_default PARTITION OF spent DEFAULT;
+CREATE INDEX spent_expiry ON spent (expires_on);

@@ -31,6 +31,7 @@ CREATE TABLE notices (
     expires_at timestamptz NOT NULL
 );
 CREATE INDEX notices_expiry ON notices (expires_at);
+CREATE INDEX notices_created ON notices (created_at);
 
 CREATE TABLE audit (
     id           uuid PRIMARY KEY,

@@ -81,7 +81,7 @@ def heading(text):
 def build(report, locked):
     heading("build")
     clock = Clock()
-    status, _ = call(["cargo", "build", *locked, "-p", "signet-server"])
+    status, _ = call(["cargo", "build", *locked, "--workspace", "--bins", "--tests"])
     tests = None if status else build_tests([*locked, "--workspace"])
     report.step("build", tests is not None, clock.seconds())
     return tests

@@ -10,5 +10,12 @@
 )]
 #![expect(unreachable_pub, reason = "an executable has nobody to reach from")]
 
-#[expect(dead_code, reason = "helpers are there for every module of tests")]
+mod browser;
+mod budgets;
+mod cli;
+mod faults;
+mod oauth;
+mod pages;
+mod relying_party;
+mod scene;
 mod support;

@@ -9,9 +9,10 @@ use crate::{SessionId, UserId, password::PasswordHash, session::NewSession, user
 pub enum Change {
     /// Stores an account. A taken name is the verdict of the unique key.
     CreateUser(Box<NewUser>),
-    /// Stores a session.
+    /// Stores a session, and notes its start as the account's newest sign-in.
     StartSession(Box<NewSession>),
-    /// The same person signed in again in the same browser: the session stays, its cookie and times are new.
+    /// The same person signed in again in the same browser: the session stays, its cookie and times are new, as is the
+    /// account's newest sign-in.
     RenewSession(Box<NewSession>),
     /// Someone else signed in in the same browser: the session before ends, and what hung on it.
     EndSession {
@@ -20,14 +21,12 @@ pub enum Change {
         /// When.
         at: DateTime<Utc>,
     },
-    /// Notes the sign-in, and a hash at the present cost where the stored one was cheaper.
-    NoteSignIn {
-        /// Who.
+    /// The password's hash at the present cost: the stored one was cheaper.
+    RaiseHash {
+        /// Whose.
         user: UserId,
-        /// When.
-        at: DateTime<Utc>,
         /// The new hash.
-        rehashed: Option<PasswordHash>,
+        hash: PasswordHash,
     },
     /// A row of the audit log.
     Audit(Event),

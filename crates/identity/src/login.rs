@@ -94,7 +94,9 @@ pub fn decide(facts: Facts, fresh: Fresh) -> (Vec<Change>, Result<SessionId, Sig
         }
         changes.push(Change::StartSession(values));
     }
-    changes.push(Change::NoteSignIn { user: account.user, at: fresh.now, rehashed: account.rehashed.clone() });
+    if let Some(hash) = account.rehashed.clone() {
+        changes.push(Change::RaiseHash { user: account.user, hash });
+    }
     changes.push(Change::Audit(Event {
         kind: EventKind::SignedIn,
         user: Some(account.user),

@@ -25,15 +25,6 @@ pub struct Registration {
     pub password: Password,
 }
 
-/// Who may register by themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RegistrationMode {
-    /// Anybody. The default in development only.
-    Open,
-    /// Nobody.
-    Closed,
-}
-
 /// Checks the form; every field that is wrong is named at once.
 pub fn check(
     username: &str,

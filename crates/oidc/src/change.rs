@@ -37,12 +37,12 @@ pub enum Change {
     RotateRefresh {
         /// The token that was presented.
         spent: Digest,
-        /// When.
-        at: DateTime<Utc>,
         /// What it was replaced by.
         successor: NewRefresh,
         /// When the newest access token ends.
         access_until: DateTime<Utc>,
+        /// The session that was used by this, and when it ends without further use.
+        seen: Option<(SessionId, DateTime<Utc>)>,
     },
     /// A token is answered again or a token that does not rotate was used.
     RepeatRefresh {

@@ -14,6 +14,9 @@ use crate::{
 /// The document. `acr_values` are those that the factors of this installation can reach.
 pub fn document(realm: &Realm, acr_values: &[&str]) -> Value {
     let scopes: Vec<&str> = scope::STANDARD.iter().map(|(name, _)| *name).collect();
+    // Initiating User Registration 1.0 §4.
+    let create = realm.registration_open.then_some("create");
+    let prompts: Vec<&str> = ["none", "login", "consent", "select_account"].into_iter().chain(create).collect();
     json!({
         "issuer": realm.issuer,
         "authorization_endpoint": realm.url("/oauth/authorize"),
@@ -31,7 +34,7 @@ pub fn document(realm: &Realm, acr_values: &[&str]) -> Value {
         "token_endpoint_auth_methods_supported": ClientAuth::METHODS,
         "code_challenge_methods_supported": ["S256"],
         "acr_values_supported": acr_values,
-        "prompt_values_supported": ["none", "login", "consent", "select_account", "create"],
+        "prompt_values_supported": prompts,
         "claims_parameter_supported": false,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,

@@ -12,6 +12,7 @@ pub enum ErrorCode {
     UnauthorizedClient,
     UnsupportedGrantType,
     InvalidScope,
+    InvalidTarget,
     AccessDenied,
     UnsupportedResponseType,
     LoginRequired,
@@ -28,13 +29,14 @@ pub enum ErrorCode {
 }
 
 /// Code, wire string and HTTP status where the answer is not a redirect.
-const TABLE: [(ErrorCode, &str, u16); 19] = [
+const TABLE: [(ErrorCode, &str, u16); 20] = [
     (ErrorCode::InvalidRequest, "invalid_request", 400),
     (ErrorCode::InvalidClient, "invalid_client", 401),
     (ErrorCode::InvalidGrant, "invalid_grant", 400),
     (ErrorCode::UnauthorizedClient, "unauthorized_client", 400),
     (ErrorCode::UnsupportedGrantType, "unsupported_grant_type", 400),
     (ErrorCode::InvalidScope, "invalid_scope", 400),
+    (ErrorCode::InvalidTarget, "invalid_target", 400),
     (ErrorCode::AccessDenied, "access_denied", 403),
     (ErrorCode::UnsupportedResponseType, "unsupported_response_type", 400),
     (ErrorCode::LoginRequired, "login_required", 400),

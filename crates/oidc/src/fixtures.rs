@@ -29,7 +29,13 @@ pub(crate) fn turn() -> Turn {
 }
 
 pub(crate) fn realm() -> Realm {
-    Realm { id: RealmId(1), issuer: "https://op.example".into(), development: false, policy: Policy::default() }
+    Realm {
+        id: RealmId(1),
+        issuer: "https://op.example".into(),
+        development: false,
+        registration_open: true,
+        policy: Policy::default(),
+    }
 }
 
 pub(crate) fn key() -> DerivationKey {

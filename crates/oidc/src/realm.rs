@@ -11,6 +11,8 @@ pub struct Realm {
     pub issuer: String,
     /// Whether the issuer is a loopback `http` address: development.
     pub development: bool,
+    /// Whether people may register by themselves.
+    pub registration_open: bool,
     /// Lifetimes and defaults.
     pub policy: Policy,
 }

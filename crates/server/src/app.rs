@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::web::Bytes;
 use arc_swap::ArcSwap;
 use moka::sync::Cache;
-use signet_identity::{password::PasswordPolicy, registration::RegistrationMode};
+use signet_identity::password::PasswordPolicy;
 use signet_oidc::{client::Client, id::ClientId, jose::Keyring, realm::Realm, secret::DerivationKey};
 use signet_storage::{Store, StoreError, keys::Derivation, seal::Purpose};
 
@@ -23,8 +23,6 @@ pub struct App {
     pub hasher: Hasher,
     /// Which passwords are accepted.
     pub passwords: PasswordPolicy,
-    /// Who may register.
-    pub registration: RegistrationMode,
     /// Names of our cookies.
     pub cookies: CookieNames,
     /// Makes `sid` claims.
@@ -57,8 +55,6 @@ pub struct Parts {
     pub store: Store,
     /// Password hashing.
     pub hasher: Hasher,
-    /// Who may register.
-    pub registration: RegistrationMode,
     /// Answers carry their statement count.
     pub count_statements: bool,
 }
@@ -74,11 +70,11 @@ impl App {
                     tx.signing_keys()?,
                     tx.derivation_key(Derivation::Sid)?,
                     tx.derivation_key(Derivation::RefreshSuccessor)?,
-                    tx.notices_after(0, now)?,
+                    tx.notices(0, now, now)?,
                 ))
             })
             .await?;
-        parts.store.learn(&notices);
+        parts.store.learn(&notices, now);
         let csrf_key = DerivationKey::new(parts.store.sealer().subkey(Purpose::Csrf));
         let keyring = Keyring::new(&keys)?;
         let published = Published::new(keyring, &parts.realm);
@@ -89,7 +85,6 @@ impl App {
             store: parts.store,
             hasher: parts.hasher,
             passwords: PasswordPolicy::default(),
-            registration: parts.registration,
             cookies: CookieNames::new(secure),
             sid_key,
             successor_key,

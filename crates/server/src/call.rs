@@ -1,5 +1,7 @@
 //! From an HTTP request to the protocol's [`Call`], within bounds.
 
+use std::time::Duration;
+
 use actix_web::{
     HttpMessage, HttpRequest,
     http::{Method, header},
@@ -10,6 +12,8 @@ use signet_storage::Origin;
 
 /// The greatest form body, in bytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
+/// How long a body may take.
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
 /// The greatest number of parameters.
 const PARAMETER_LIMIT: usize = 200;
 
@@ -28,6 +32,9 @@ pub enum BadInput {
     /// Invalid UTF-8 or a control character.
     #[error("a parameter holds bytes that are not text in UTF-8, or a control character")]
     NotText,
+    /// Over [`BODY_PATIENCE`].
+    #[error("the request took longer than 10 seconds to arrive")]
+    TooSlow,
     /// The connection ended within the body.
     #[error("the request ended early")]
     Incomplete,
@@ -41,6 +48,7 @@ impl BadInput {
             Self::NotAForm => "not_a_form",
             Self::TooMany => "too_many_parameters",
             Self::NotText => "not_text",
+            Self::TooSlow => "request_timeout",
             Self::Incomplete => "incomplete_request",
         }
     }
@@ -50,6 +58,7 @@ impl BadInput {
         match self {
             Self::TooLarge => 413,
             Self::NotAForm => 415,
+            Self::TooSlow => 408,
             Self::TooMany | Self::NotText | Self::Incomplete => 400,
         }
     }
@@ -58,10 +67,11 @@ impl BadInput {
 /// Reads a request: query parameters for GET, form parameters for POST.
 pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Call, BadInput> {
     let params = if request.method() == Method::POST {
-        let body = match payload.to_bytes_limited(BODY_LIMIT).await {
-            Err(_) => return Err(BadInput::TooLarge),
-            Ok(Err(_)) => return Err(BadInput::Incomplete),
-            Ok(Ok(body)) => body,
+        let body = match tokio::time::timeout(BODY_PATIENCE, payload.to_bytes_limited(BODY_LIMIT)).await {
+            Err(_) => return Err(BadInput::TooSlow),
+            Ok(Err(_)) => return Err(BadInput::TooLarge),
+            Ok(Ok(Err(_))) => return Err(BadInput::Incomplete),
+            Ok(Ok(Ok(body))) => body,
         };
         if !body.is_empty() && request.content_type() != "application/x-www-form-urlencoded" {
             return Err(BadInput::NotAForm);

@@ -8,8 +8,11 @@ use std::{
 };
 
 use actix_web::{App as ActixApp, HttpServer, middleware::from_fn, web::Data};
-use signet_identity::registration::RegistrationMode;
-use signet_storage::{Store, pool::Engine};
+use signet_storage::{
+    Store,
+    pool::Engine,
+    sweep::{BATCH, Sweep},
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
@@ -19,7 +22,7 @@ use crate::{
     guard::headers,
     playground::{self, Playground, PlaygroundError},
     routes,
-    startup::{self, FirstAdministrator, Opened, StartError},
+    startup::{self, FirstAdministrator, Migrate, Opened, StartError},
 };
 
 /// Why serving did not begin or did not go on.
@@ -66,21 +69,21 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let listener = bind(&config)?;
     let opening = config.clone();
-    let opened =
-        tokio::task::spawn_blocking(move || startup::open(&opening, &progress)).await.map_err(io::Error::other)??;
+    let opened = tokio::task::spawn_blocking(move || startup::open(&opening, Migrate::Always, &progress))
+        .await
+        .map_err(io::Error::other)??;
     let hasher = startup::hasher();
-    let administrator = startup::first_administrator(&config, &opened.store, &hasher).await?;
     let playground = if config.development {
         startup::register_playground(&opened.store, &opened.realm).await?;
         Some(Data::new(Playground::new(&config.issuer, startup::PLAYGROUND_CLIENT)?))
     } else {
+        startup::retire_playground(&opened.store).await?;
         None
     };
     let app = App::load(Parts {
         realm: opened.realm.clone(),
         store: opened.store.clone(),
-        hasher,
-        registration: if config.development { RegistrationMode::Open } else { RegistrationMode::Closed },
+        hasher: hasher.clone(),
         count_statements: config.count_statements,
     })
     .await
@@ -89,6 +92,8 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
 
     let jobs = jobs(&app, &opened);
     let control = control::listen(&app, &opened)?;
+    // Last, so that nothing can fail between the making of the password and its showing.
+    let administrator = startup::first_administrator(&config, &opened.store, &hasher).await?;
     let server = {
         let app = app.clone();
         HttpServer::new(move || {
@@ -177,30 +182,39 @@ async fn sweep(app: Data<App>) {
         tick.tick().await;
         let now = entropy::now();
         app.store.sweep_revocations(now);
-        if let Err(error) = app.store.transaction(move |tx| tx.sweep(now)).await {
-            tracing::warn!(%error, "expired rows were not swept");
+        for what in Sweep::ALL {
+            // Until a batch is short; each is a transaction of its own, so that one that fails holds up no other.
+            loop {
+                match app.store.transaction(move |tx| tx.sweep(what, now)).await {
+                    Ok(BATCH) => tokio::task::yield_now().await,
+                    Ok(_) => break,
+                    Err(error) => {
+                        tracing::warn!(%error, ?what, "expired rows were not swept");
+                        break;
+                    }
+                }
+            }
         }
     }
 }
 
 /// Reads the change channel four times a second.
 async fn listen(app: Data<App>) {
-    /// Rows commit out of order: look back this far each time. Learning twice changes nothing.
-    const LOOK_BACK: i64 = 200;
+    /// Rows commit out of order: what was made in this time is read again. Learning twice changes nothing.
+    const LOOK_BACK: chrono::Duration = chrono::Duration::seconds(30);
     let mut tick = tokio::time::interval(Duration::from_millis(250));
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut seen = 0_i64;
     loop {
         tick.tick().await;
         let now = entropy::now();
-        let after = seen.saturating_sub(LOOK_BACK);
-        match app.store.read(move |tx| tx.notices_after(after, now)).await {
+        match app.store.read(move |tx| tx.notices(seen, now - LOOK_BACK, now)).await {
             Ok(notices) => {
-                app.store.learn(&notices);
+                app.store.learn(&notices, now);
                 for client in notices.iter().filter_map(signet_storage::notices::Notice::client) {
                     app.forget_client(client);
                 }
-                seen = notices.last().map_or(seen, |notice| notice.seq.max(seen));
+                seen = notices.iter().map(|notice| notice.seq).fold(seen, i64::max);
             }
             Err(error) => tracing::debug!(%error, "the change channel was not read"),
         }
@@ -243,7 +257,12 @@ fn announce(config: &Config, opened: &Opened, administrator: Option<&FirstAdmini
     println!("    Data           {}", opened.data_dir.display());
     announce_database(opened);
     if config.development {
-        println!("\n  Development: http on this machine only, registration open.");
+        if config.bind.ip().is_loopback() {
+            println!("\n  Development: http on this machine only, registration open.");
+        } else {
+            println!("\n  Development on {}: everybody who can reach it can register, over plain http.", config.bind);
+            println!("  For anything but trying it out give SIGNET_ISSUER an https address.");
+        }
     }
     println!("  Stop with Ctrl-C.\n");
 }

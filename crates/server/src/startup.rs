@@ -13,7 +13,8 @@ use rand::{TryRngCore, rngs::OsRng};
 use signet_identity::{
     Change, Event, EventKind,
     password::{HashCost, Password, PasswordPolicy},
-    registration,
+    registration::Registration,
+    user::NameError,
 };
 use signet_oidc::{
     client::{ApplicationType, Client, ClientAuth, ClientSource, GRANT_CODE, GRANT_REFRESH},
@@ -23,7 +24,7 @@ use signet_oidc::{
 };
 use signet_storage::{
     Apply, Origin, Store, StoreError,
-    bootstrap::{self, Direction},
+    bootstrap::{self, Direction, Schema},
     data_dir::{self, DataDirError},
     pool::Engine,
     seal::{SealError, Sealer},
@@ -67,6 +68,9 @@ pub enum StartError {
         /// What is wrong.
         reason: &'static str,
     },
+    /// The schema is older than this version.
+    #[error("the database's schema is behind this version: run `signet migrate` first")]
+    SchemaBehind,
     /// Sealing.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -109,16 +113,31 @@ pub struct Opened {
     pub embedded: Option<Arc<signet_storage::embedded::EmbeddedDatabase>>,
 }
 
+/// Whether opening brings the schema up to date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Migrate {
+    /// Yes: the server.
+    Always,
+    /// Only where there is no schema yet: other commands.
+    WhenEmpty,
+}
+
 /// Connections to a PostgreSQL server: twice the cores and a few.
 const POOL_SIZE: u32 = 8;
 
 /// Opens the database of `config`, migrated and complete. `progress` gets a line for what takes over a second.
-pub fn open(config: &Config, progress: &dyn Fn(&str)) -> Result<Opened, StartError> {
+pub fn open(config: &Config, migrate: Migrate, progress: &dyn Fn(&str)) -> Result<Opened, StartError> {
     let (url, engine, embedded) = database(config, progress)?;
     let data_dir = fs::canonicalize(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
     let sealer = sealer(config, &data_dir)?;
     let mut conn = bootstrap::connect(&url)?;
-    bootstrap::migrate(&mut conn, Direction::Up)?;
+    // A command beside running servers leaves their schema alone; an empty or an embedded database is nobody else's.
+    let schema = bootstrap::schema(&mut conn)?;
+    if migrate == Migrate::Always || engine == Engine::Embedded || schema == Schema::Empty {
+        bootstrap::migrate(&mut conn, Direction::Up)?;
+    } else if schema == Schema::Behind {
+        return Err(StartError::SchemaBehind);
+    }
     let realm_id = bootstrap::complete(&mut conn, &sealer, &mut entropy::turn()?)?;
     drop(conn);
     let store = Store::new(&url, engine, POOL_SIZE, realm_id, sealer);
@@ -175,7 +194,13 @@ fn database(config: &Config, _: &dyn Fn(&str)) -> Result<(Zeroizing<String>, Eng
 }
 
 fn realm(config: &Config, id: RealmId) -> Realm {
-    Realm { id, issuer: config.issuer.clone(), development: config.development, policy: Policy::default() }
+    Realm {
+        id,
+        issuer: config.issuer.clone(),
+        development: config.development,
+        registration_open: config.development,
+        policy: Policy::default(),
+    }
 }
 
 /// The secret key: configured, or kept in the data directory, made at the first start.
@@ -185,22 +210,30 @@ fn sealer(config: &Config, data_dir: &Path) -> Result<Sealer, StartError> {
     }
     let path = data_dir::prepare(data_dir)?.join("secret.key");
     let failed = |source| StartError::KeyFile { path: path.clone(), source };
-    match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-        Ok(mut file) => {
-            let mut key = Zeroizing::new([0_u8; 32]);
-            OsRng.try_fill_bytes(key.as_mut()).map_err(|_| entropy::NoEntropy)?;
-            let text = Zeroizing::new(STANDARD.encode(key.as_slice()));
-            writeln!(file, "{}", text.as_str()).and_then(|()| file.sync_all()).map_err(failed)?;
-            Ok(Sealer::new(vec![Zeroizing::new(key.to_vec())])?)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let text = Zeroizing::new(fs::read_to_string(&path).map_err(failed)?);
-            let keys =
-                config::parse_keys(text.trim()).map_err(|reason| StartError::BadKey { path: path.clone(), reason })?;
-            Ok(Sealer::new(keys)?)
-        }
-        Err(source) => Err(failed(source)),
+    if !path.exists() {
+        make_key(data_dir, &path).map_err(failed)?;
     }
+    let text = Zeroizing::new(fs::read_to_string(&path).map_err(failed)?);
+    let keys = config::parse_keys(text.trim()).map_err(|reason| StartError::BadKey { path: path.clone(), reason })?;
+    Ok(Sealer::new(keys)?)
+}
+
+/// Makes a key whole or not at all: written aside, flushed, then linked, which fails where another start was first.
+fn make_key(data_dir: &Path, path: &Path) -> io::Result<()> {
+    let mut key = Zeroizing::new([0_u8; 32]);
+    OsRng.try_fill_bytes(key.as_mut()).map_err(io::Error::other)?;
+    let text = Zeroizing::new(STANDARD.encode(key.as_slice()));
+    let aside = path.with_extension(format!("new.{}", std::process::id()));
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+    writeln!(file, "{}", text.as_str())?;
+    file.sync_all()?;
+    let linked = fs::hard_link(&aside, path);
+    fs::remove_file(&aside)?;
+    match linked {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    fs::File::open(data_dir)?.sync_all()
 }
 
 /// The first administrator, as shown once.
@@ -226,16 +259,17 @@ pub async fn first_administrator(
         Zeroizing::new(turn.secret().expose().chars().filter(char::is_ascii_alphanumeric).take(20).collect::<String>())
     });
     let given = config.admin_password.as_ref().or(made.as_ref());
-    let password = Password::new(given.map(|text| text.as_str()).unwrap_or_default());
-    let registration =
-        registration::check("admin", &config.admin_email, password, PasswordPolicy::default()).map_err(|problems| {
-            let first = problems.into_iter().next().map(|problem| (problem.field, problem.message)).unwrap_or_default();
-            StartError::Administrator(format!(
-                "SIGNET_ADMIN_{}: {}",
-                if first.0 == "email" { "EMAIL" } else { "PASSWORD" },
-                first.1
-            ))
-        })?;
+    let wrong = |text: String| StartError::Administrator(text);
+    let text = given.map(|text| text.as_str()).unwrap_or_default();
+    // A given one is used as it is; the policy is for people who choose.
+    if text.len() > PasswordPolicy::MAX_BYTES || text.chars().any(char::is_control) {
+        return Err(wrong("SIGNET_ADMIN_PASSWORD: use at most 1024 bytes and no control characters".to_owned()));
+    }
+    let registration = Registration {
+        username: "admin".parse().map_err(|error: NameError| wrong(error.to_string()))?,
+        email: config.admin_email.parse().map_err(|error: NameError| wrong(format!("SIGNET_ADMIN_EMAIL: {error}")))?,
+        password: Password::new(text),
+    };
     let hash = hasher.hash(registration.password.clone(), turn.bytes()).await?;
     let mut user = new_user(&registration, hash, &mut turn);
     user.administrator = true;
@@ -262,7 +296,29 @@ pub const PLAYGROUND_CLIENT: &str = "playground";
 
 /// Registers the playground, and keeps its URIs those of the issuer.
 pub async fn register_playground(store: &Store, realm: &Realm) -> Result<(), StartError> {
-    let client = Client {
+    let client = playground(realm)?;
+    let now = entropy::now();
+    store.transaction(move |tx| tx.put_client(&client, now, true)).await?;
+    Ok(())
+}
+
+/// Outside development the playground's client, left by an earlier start, is switched off.
+pub async fn retire_playground(store: &Store) -> Result<(), StartError> {
+    let id = ClientId::parse(PLAYGROUND_CLIENT).ok_or(StoreError::Row("client identifier"))?;
+    let now = entropy::now();
+    store
+        .transaction(move |tx| match tx.client(&id)? {
+            Some(client) if !client.disabled => {
+                tx.put_client(&Client { disabled: true, ..client }, now, true).map(|_| ())
+            }
+            _ => Ok(()),
+        })
+        .await?;
+    Ok(())
+}
+
+fn playground(realm: &Realm) -> Result<Client, StoreError> {
+    Ok(Client {
         key: ClientKey(0),
         id: ClientId::parse(PLAYGROUND_CLIENT).ok_or(StoreError::Row("client identifier"))?,
         name: "Signet Playground".to_owned(),
@@ -279,10 +335,7 @@ pub async fn register_playground(store: &Store, realm: &Realm) -> Result<(), Sta
         policy: ClientPolicy::default(),
         generation: 0,
         disabled: false,
-    };
-    let now = entropy::now();
-    store.transaction(move |tx| tx.put_client(&client, now, true)).await?;
-    Ok(())
+    })
 }
 
 /// As many hashes at once as there are cores.

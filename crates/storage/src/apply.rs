@@ -29,8 +29,8 @@ impl Apply<signet_oidc::Change> for Tx<'_> {
             match change {
                 Change::IssueCode(new) => self.issue_code(*new)?,
                 Change::IssueRefresh(new) => self.issue_refresh(&new)?,
-                Change::RotateRefresh { spent, successor, access_until, at: _ } => {
-                    self.rotate_refresh(&spent, &successor, access_until)?;
+                Change::RotateRefresh { spent, successor, access_until, seen } => {
+                    self.rotate_refresh(&spent, &successor, (access_until, seen))?;
                 }
                 Change::RepeatRefresh { grant, access_until } => self.extend_access(grant, access_until)?,
                 Change::RevokeGrant { grant, at } => self.revoke_grant(grant, at)?,
@@ -85,7 +85,7 @@ impl Apply<signet_identity::Change> for Tx<'_> {
                 Change::StartSession(session) => self.start_session(&session, origin)?,
                 Change::RenewSession(session) => self.renew_session(&session)?,
                 Change::EndSession { session, at } => self.end_session(session.0, at)?,
-                Change::NoteSignIn { user, at, rehashed } => self.note_sign_in(user, at, rehashed.as_ref())?,
+                Change::RaiseHash { user, hash } => self.raise_hash(user, &hash)?,
                 Change::Audit(event) => {
                     let entry = Entry {
                         id: turn.uuid(),

@@ -28,8 +28,34 @@ pub enum Direction {
 
 /// Connects, for the work before there is a pool. One try.
 pub fn connect(url: &str) -> Result<PgConnection, StoreError> {
-    PgConnection::establish(url)
-        .map_err(|error| StoreError::Unavailable(error.to_string().lines().next().unwrap_or_default().to_owned()))
+    PgConnection::establish(url).map_err(|error| StoreError::Unavailable(reason(&error.to_string())))
+}
+
+/// What the server or the network said. Never the address, which may hold a password.
+fn reason(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    let said = ["FATAL:", "failed:"].into_iter().find_map(|sign| line.split_once(sign)).map(|(_, said)| said.trim());
+    said.unwrap_or("check DATABASE_URL, and write special characters of the password as %XX").to_owned()
+}
+
+/// Whether the schema is empty, behind this version, or up to date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    /// Nothing was migrated yet.
+    Empty,
+    /// Migrations of this version are missing.
+    Behind,
+    /// Nothing to do.
+    Current,
+}
+
+/// Looks at the schema without changing it.
+pub fn schema(conn: &mut PgConnection) -> Result<Schema, StoreError> {
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| StoreError::Migrations(error.to_string());
+    if conn.applied_migrations().map_err(failed)?.is_empty() {
+        return Ok(Schema::Empty);
+    }
+    Ok(if conn.has_pending_migration(MIGRATIONS).map_err(failed)? { Schema::Behind } else { Schema::Current })
 }
 
 /// Runs migrations; answers the names of those that ran.

@@ -82,14 +82,14 @@ impl ClientRow {
 }
 
 #[derive(Insertable, AsChangeset)]
-#[diesel(table_name = clients)]
+#[diesel(table_name = clients, treat_none_as_null = true)]
 struct NewClientRow<'a> {
     realm_id: i64,
     client_id: &'a str,
     name: &'a str,
     source: &'static str,
     auth_method: &'static str,
-    secret_hash: Option<&'a [u8]>,
+    secret_hash: Option<Vec<u8>>,
     redirect_uris: &'a [String],
     post_logout_redirect_uris: &'a [String],
     grant_types: &'a [String],
@@ -97,10 +97,10 @@ struct NewClientRow<'a> {
     scopes: Vec<String>,
     first_party: bool,
     application_type: &'static str,
-    default_audience: Option<&'a str>,
+    default_audience: Option<String>,
     policy: Value,
-    created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+    disabled_at: Option<DateTime<Utc>>,
 }
 
 impl Tx<'_> {
@@ -148,7 +148,7 @@ impl Tx<'_> {
                 ClientSource::Document { .. } => "document",
             },
             auth_method: client.auth.method(),
-            secret_hash: secret.map(|hash| hash.as_bytes().as_slice()),
+            secret_hash: secret.map(|hash| hash.as_bytes().to_vec()),
             redirect_uris: &client.redirect_uris,
             post_logout_redirect_uris: &client.post_logout_redirect_uris,
             grant_types: &client.grant_types,
@@ -159,13 +159,14 @@ impl Tx<'_> {
                 ApplicationType::Web => "web",
                 ApplicationType::Native => "native",
             },
-            default_audience: client.default_audience.as_deref(),
+            default_audience: client.default_audience.clone(),
             policy: serde_json::to_value(&client.policy).map_err(|_| StoreError::Row("client policy"))?,
-            created_at: at,
             updated_at: at,
+            disabled_at: client.disabled.then_some(at),
         };
-        let insert =
-            diesel::insert_into(clients::table).values(&row).on_conflict((clients::realm_id, clients::client_id));
+        let insert = diesel::insert_into(clients::table)
+            .values((&row, clients::created_at.eq(at)))
+            .on_conflict((clients::realm_id, clients::client_id));
         let written = if replace {
             insert.do_update().set(&row).execute(self.conn)?
         } else {

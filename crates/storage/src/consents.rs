@@ -1,7 +1,10 @@
 //! What people allowed clients.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
+use diesel::{
+    prelude::*,
+    sql_types::{Array, Int8, Text, Timestamptz, Uuid as SqlUuid},
+};
 use signet_oidc::{
     id::{AccountId, ClientKey},
     scope::Scopes,
@@ -20,6 +23,7 @@ impl Tx<'_> {
         Ok(scopes.unwrap_or_default().into_iter().collect())
     }
 
+    /// Adds to what was allowed before. One statement, so that two tabs agreeing at once lose nothing.
     pub(crate) fn remember_consent(
         &mut self,
         account: AccountId,
@@ -27,20 +31,18 @@ impl Tx<'_> {
         scopes: &Scopes,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let all: Vec<String> = self.consent(account, client)?.union(scopes).iter().map(str::to_owned).collect();
-        diesel::insert_into(consents::table)
-            .values((
-                consents::realm_id.eq(self.realm.0),
-                consents::user_id.eq(account.0),
-                consents::client_key.eq(client.0),
-                consents::scopes.eq(&all),
-                consents::created_at.eq(at),
-                consents::updated_at.eq(at),
-            ))
-            .on_conflict((consents::realm_id, consents::user_id, consents::client_key))
-            .do_update()
-            .set((consents::scopes.eq(&all), consents::updated_at.eq(at)))
-            .execute(self.conn)?;
+        let scopes: Vec<&str> = scopes.iter().collect();
+        diesel::sql_query(
+            "INSERT INTO consents (realm_id, user_id, client_key, scopes, created_at, updated_at) \
+             VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (realm_id, user_id, client_key) DO UPDATE SET \
+             scopes = ARRAY(SELECT DISTINCT unnest(consents.scopes || excluded.scopes) ORDER BY 1), updated_at = $5",
+        )
+        .bind::<Int8, _>(self.realm.0)
+        .bind::<SqlUuid, _>(account.0)
+        .bind::<Int8, _>(client.0)
+        .bind::<Array<Text>, _>(scopes)
+        .bind::<Timestamptz, _>(at)
+        .execute(self.conn)?;
         Ok(())
     }
 }

@@ -82,7 +82,10 @@ impl GrantRow {
 type Token = (DateTime<Utc>, Option<DateTime<Utc>>);
 
 /// The account and session behind a grant, as they stand now.
-type Standing = (Uuid, String, String, i64, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+type Standing = (Uuid, String, String, i64, SessionEnds);
+
+/// When the session ends in any case, ends without use, and was ended; none where there is no session.
+type SessionEnds = (Option<DateTime<Utc>>, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
 fn account((id, subject, state, generation, ..): &Standing) -> Account {
     Account {
@@ -94,8 +97,9 @@ fn account((id, subject, state, generation, ..): &Standing) -> Account {
 }
 
 /// Whether the session a grant hangs on is over. A grant of offline access hangs on none.
-fn session_over(grant: &Grant, (.., expires, ended): &Standing, now: DateTime<Utc>) -> bool {
-    !grant.offline && (ended.is_some() || expires.is_none_or(|expires| expires <= now))
+fn session_over(grant: &Grant, (.., (expires, idle, ended)): &Standing, now: DateTime<Utc>) -> bool {
+    let over = |end: &Option<DateTime<Utc>>| end.is_none_or(|end| end <= now);
+    !grant.offline && (ended.is_some() || over(expires) || over(idle))
 }
 
 statement! {
@@ -125,16 +129,17 @@ statement! {
     }
     "WITH given AS (INSERT INTO grants (id, realm_id, kind, client_key, user_id, subject, session_id, sid, scopes, \
      resources, redirect_uri, redirect_uri_sent, code_challenge, nonce, auth_time, acr, amr, offline, code_hash, \
-     code_expires_at, created_at) VALUES ({id}, {realm}, {kind}, {client}, {user}, {subject}, {session}, {sid}, {scopes}, \
+     code_expires_at, created_at, ends_at) VALUES ({id}, {realm}, {kind}, {client}, {user}, {subject}, {session}, {sid}, {scopes}, \
      {resources}, {redirect_uri}, {sent}, {challenge}, {nonce}, {auth_time}, {acr}, {amr}, {offline}, {code}, \
-     {code_expires}, {at}) RETURNING session_id, client_key, subject, sid, created_at) \
+     {code_expires}, {at}, {code_expires}) RETURNING session_id, client_key, subject, sid, created_at) \
      INSERT INTO session_clients (session_id, client_key, subject, sid, created_at) \
      SELECT session_id, client_key, subject, sid, created_at FROM given WHERE session_id IS NOT NULL AND sid IS NOT NULL \
      ON CONFLICT (session_id, client_key) DO NOTHING"
 }
 
 statement! {
-    /// Spends a refresh token, stores its successor and notes when the newest access token ends.
+    /// Spends a refresh token, stores its successor, notes when the newest access token ends, and winds up the idle time
+    /// of the session: a refresh is use.
     RotateRefresh {
         realm: i64 => Int8,
         spent: Vec<u8> => Bytea,
@@ -144,23 +149,27 @@ statement! {
         at: DateTime<Utc> => Timestamptz,
         expires: DateTime<Utc> => Timestamptz,
         access_until: DateTime<Utc> => Timestamptz,
+        session: Option<Uuid> => Nullable<SqlUuid>,
+        idle_until: DateTime<Utc> => Timestamptz,
     }
     "WITH old AS (UPDATE refresh_tokens SET spent_at = {at}, successor = {successor} \
                   WHERE realm_id = {realm} AND hash = {spent}), \
-     granted AS (UPDATE grants SET access_until = {access_until} WHERE id = {grant}) \
+     granted AS (UPDATE grants SET access_until = {access_until}, ends_at = {expires} WHERE id = {grant}), \
+     seen AS (UPDATE sessions SET idle_expires_at = {idle_until} \
+              WHERE id = {session} AND ended_at IS NULL AND idle_expires_at < {idle_until}) \
      INSERT INTO refresh_tokens (realm_id, hash, grant_id, client_key, issued_at, expires_at) \
      VALUES ({realm}, {successor}, {grant}, {client}, {at}, {expires})"
 }
 
 impl Tx<'_> {
-    /// Loads a code, which spends it, and notes until when tokens made from it live. A foreign client neither spends
+    /// Loads a code, which spends it, and notes `until` when access and refresh tokens made from it live. A foreign client neither spends
     /// nor revokes. Two statements.
     pub fn load_code(
         &mut self,
         code: &Digest,
         client: ClientKey,
         now: DateTime<Utc>,
-        access_until: DateTime<Utc>,
+        until: (DateTime<Utc>, DateTime<Utc>),
     ) -> Result<authorization_code::Loaded, StoreError> {
         use authorization_code::Loaded;
         let hash = code.as_bytes().as_slice();
@@ -171,7 +180,7 @@ impl Tx<'_> {
                 .filter(grants::client_key.eq(client.0))
                 .filter(grants::code_spent_at.is_null()),
         )
-        .set((grants::code_spent_at.eq(now), grants::access_until.eq(access_until)))
+        .set((grants::code_spent_at.eq(now), grants::access_until.eq(until.0), grants::ends_at.eq(until.1)))
         .returning(GrantRow::as_returning())
         .get_result(self.conn)
         .optional()?;
@@ -199,8 +208,7 @@ impl Tx<'_> {
                 users::subject,
                 users::state,
                 users::generation,
-                sessions::expires_at.nullable(),
-                sessions::ended_at.nullable(),
+                (sessions::expires_at.nullable(), sessions::idle_expires_at.nullable(), sessions::ended_at.nullable()),
             ))
             .first(self.conn)?;
         Ok(Loaded::First {
@@ -253,8 +261,11 @@ impl Tx<'_> {
                         users::subject,
                         users::state,
                         users::generation,
-                        sessions::expires_at.nullable(),
-                        sessions::ended_at.nullable(),
+                        (
+                            sessions::expires_at.nullable(),
+                            sessions::idle_expires_at.nullable(),
+                            sessions::ended_at.nullable(),
+                        ),
                     ),
                     (refresh_tokens::expires_at, refresh_tokens::spent_at),
                     successor.field(refresh_tokens::spent_at).nullable(),
@@ -324,7 +335,7 @@ impl Tx<'_> {
         &mut self,
         spent: &Digest,
         successor: &NewRefresh,
-        access_until: DateTime<Utc>,
+        (access_until, seen): (DateTime<Utc>, Option<(SessionId, DateTime<Utc>)>),
     ) -> Result<(), StoreError> {
         let row = RotateRefresh {
             realm: self.realm.0,
@@ -335,6 +346,8 @@ impl Tx<'_> {
             at: successor.at,
             expires: successor.expires,
             access_until,
+            session: seen.map(|(session, _)| session.0),
+            idle_until: seen.map_or(successor.at, |(_, until)| until),
         };
         row.execute(self.conn)?;
         Ok(())

@@ -1,7 +1,10 @@
 //! Interactions too long for a URL, and the identifiers that count once.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
+use diesel::{
+    prelude::*,
+    sql_types::{Bool, Bytea, Int8, Nullable, Text, Uuid as SqlUuid},
+};
 use signet_oidc::{id::InteractionId, secret::Digest};
 
 use crate::{
@@ -9,6 +12,14 @@ use crate::{
     schema::{interactions, spent},
     store::Tx,
 };
+
+#[derive(QueryableByName)]
+struct HeldRow {
+    #[diesel(sql_type = Nullable<Bytea>)]
+    sealed: Option<Vec<u8>>,
+    #[diesel(sql_type = Bool)]
+    spent: bool,
+}
 
 impl Tx<'_> {
     /// Stores a sealed interaction.
@@ -29,22 +40,18 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// A stored interaction, still sealed.
-    pub fn held_interaction(&mut self, id: InteractionId) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(interactions::table.find((self.realm.0, id.0)).select(interactions::sealed).first(self.conn).optional()?)
-    }
-
-    /// Whether the interaction was completed before.
-    pub fn is_interaction_spent(&mut self, id: InteractionId) -> Result<bool, StoreError> {
-        let found: Option<String> = spent::table
-            .filter(spent::realm_id.eq(self.realm.0))
-            .filter(spent::kind.eq(INTERACTION))
-            .filter(spent::scope.eq(""))
-            .filter(spent::hash.eq(digest(id)))
-            .select(spent::kind)
-            .first(self.conn)
-            .optional()?;
-        Ok(found.is_some())
+    /// A stored interaction, still sealed, and whether the id was spent before. One statement.
+    pub fn held_interaction(&mut self, id: InteractionId) -> Result<(Option<Vec<u8>>, bool), StoreError> {
+        let row: HeldRow = diesel::sql_query(
+            "SELECT (SELECT sealed FROM interactions WHERE realm_id = $1 AND id = $2) AS sealed, \
+             EXISTS (SELECT FROM spent WHERE realm_id = $1 AND kind = $3 AND scope = '' AND hash = $4) AS spent",
+        )
+        .bind::<Int8, _>(self.realm.0)
+        .bind::<SqlUuid, _>(id.0)
+        .bind::<Text, _>(INTERACTION)
+        .bind::<Bytea, _>(digest(id))
+        .get_result(self.conn)?;
+        Ok((row.sealed, row.spent))
     }
 
     /// Spends an interaction's id; false when it was spent before.

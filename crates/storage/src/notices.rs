@@ -56,12 +56,13 @@ impl Notice {
 }
 
 impl Tx<'_> {
-    /// Notices that are still needed, from `after` on. Rows commit out of order, so callers look back a little.
-    pub fn notices_after(&mut self, after: i64, now: DateTime<Utc>) -> Result<Vec<Notice>, StoreError> {
+    /// Notices that are still needed: those after `after`, and those made `since`, which may have committed out of
+    /// order. Learning one twice changes nothing.
+    pub fn notices(&mut self, after: i64, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Vec<Notice>, StoreError> {
         Ok(notices::table
             .filter(notices::realm_id.eq(self.realm.0))
             .filter(notices::version.eq(VERSION))
-            .filter(notices::seq.gt(after))
+            .filter(notices::seq.gt(after).or(notices::created_at.gt(since)))
             .filter(notices::expires_at.gt(now))
             .order(notices::seq)
             .select(Notice::as_select())

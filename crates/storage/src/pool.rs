@@ -1,11 +1,21 @@
 //! Connections: how they are made, counted and given up.
 
-use std::{cell::Cell, time::Duration};
+use std::{
+    cell::Cell,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use diesel::{
     Connection, PgConnection,
     connection::{Instrumentation, InstrumentationEvent, SimpleConnection},
 };
+
+/// How long the embedded engine may take to come back before a failure to connect is told.
+const ENGINE_RETURNS_WITHIN: Duration = Duration::from_millis(1500);
 
 /// What a connection leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,19 +30,42 @@ pub enum Engine {
 pub struct Link {
     pub(crate) conn: PgConnection,
     pub(crate) lost: bool,
+    /// The era in which it last was good.
+    era: u64,
+}
+
+/// Counts losses of connections. One loss makes every older connection doubtful: PostgreSQL may have restarted.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Era(Arc<AtomicU64>);
+
+impl Era {
+    /// A connection was lost.
+    pub(crate) fn end(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Link {
+    /// Whether it is of use; asks the server only where another connection was lost since it was last seen good.
+    pub(crate) fn is_good(&mut self, era: &Era) -> bool {
+        let now = era.now();
+        if self.era != now {
+            self.lost = self.conn.batch_execute("SELECT 1").is_err();
+            self.era = now;
+        }
+        !self.lost
+    }
 }
 
 /// Makes connections for r2d2.
 pub struct Manager {
     url: String,
     engine: Engine,
-}
-
-impl Manager {
-    /// Connections to `url`.
-    pub fn new(url: String, engine: Engine) -> Self {
-        Self { url, engine }
-    }
+    era: Era,
 }
 
 impl r2d2::ManageConnection for Manager {
@@ -40,7 +73,11 @@ impl r2d2::ManageConnection for Manager {
     type Error = diesel::ConnectionError;
 
     fn connect(&self) -> Result<Link, Self::Error> {
-        let mut conn = PgConnection::establish(&self.url)?;
+        let era = self.era.now();
+        let mut conn = match self.engine {
+            Engine::Server => PgConnection::establish(&self.url)?,
+            Engine::Embedded => self.connect_soon()?,
+        };
         if self.engine == Engine::Server {
             conn.batch_execute(
                 "SET statement_timeout = '10s'; SET lock_timeout = '5s'; \
@@ -49,7 +86,7 @@ impl r2d2::ManageConnection for Manager {
             .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
         }
         conn.set_instrumentation(Counter);
-        Ok(Link { conn, lost: false })
+        Ok(Link { conn, lost: false, era })
     }
 
     fn is_valid(&self, link: &mut Link) -> Result<(), Self::Error> {
@@ -61,8 +98,27 @@ impl r2d2::ManageConnection for Manager {
     }
 }
 
+impl Manager {
+    /// Tries until the embedded engine, which is started again within half a second, answers. r2d2 by itself waits
+    /// longer after each failure.
+    fn connect_soon(&self) -> Result<PgConnection, diesel::ConnectionError> {
+        let from = Instant::now();
+        loop {
+            match PgConnection::establish(&self.url) {
+                Err(_) if from.elapsed() < ENGINE_RETURNS_WITHIN => pause(),
+                answer => return answer,
+            }
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the interval between two tries; this thread does nothing but connect")]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(20));
+}
+
 /// Builds the pool without waiting for a first connection.
-pub(crate) fn build(url: &str, engine: Engine, size: u32) -> r2d2::Pool<Manager> {
+pub(crate) fn build(url: &str, engine: Engine, size: u32, era: &Era) -> r2d2::Pool<Manager> {
     let builder = r2d2::Pool::builder()
         .connection_timeout(Duration::from_secs(2))
         .test_on_check_out(false)
@@ -71,7 +127,7 @@ pub(crate) fn build(url: &str, engine: Engine, size: u32) -> r2d2::Pool<Manager>
         Engine::Embedded => builder.max_size(1).min_idle(Some(0)).max_lifetime(None).idle_timeout(None),
         Engine::Server => builder.max_size(size).min_idle(Some(0)),
     };
-    builder.build_unchecked(Manager::new(url.to_owned(), engine))
+    builder.build_unchecked(Manager { url: url.to_owned(), engine, era: era.clone() })
 }
 
 /// Connection errors reach the request that waits for one; here they are only traced, without the address.

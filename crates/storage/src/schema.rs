@@ -153,6 +153,7 @@ diesel::table! {
         code_spent_at -> Nullable<Timestamptz>,
         access_until -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        ends_at -> Timestamptz,
         revoked_at -> Nullable<Timestamptz>,
     }
 }

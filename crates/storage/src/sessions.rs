@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use diesel::{
     prelude::*,
-    sql_types::{Int2, Int8, Text, Timestamptz, Uuid as SqlUuid},
+    query_builder::Query,
+    sql_types::{Array, Bytea, Int2, Int8, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use signet_identity::{session::NewSession, user::UserState};
 use signet_oidc::{
@@ -17,123 +18,139 @@ use crate::{
     audit::Origin,
     error::StoreError,
     notices::{self, Notice},
-    schema::{sessions, users},
+    statement::statement,
     store::Tx,
 };
 
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = sessions)]
-struct SessionRow {
-    id: Uuid,
-    auth_time: DateTime<Utc>,
-    acr: String,
-    amr: Vec<String>,
-    idle_expires_at: DateTime<Utc>,
+statement! {
+    /// The living session with that handle and its owner. Its idle time is wound up once it has run down to before
+    /// `wind`.
+    FindSession {
+        realm: i64 => Int8,
+        handle: Vec<u8> => Bytea,
+        now: DateTime<Utc> => Timestamptz,
+        wind: DateTime<Utc> => Timestamptz,
+        idle: DateTime<Utc> => Timestamptz,
+    }
+    "WITH found AS (SELECT sessions.id, auth_time, acr, amr, idle_expires_at, users.id AS owner, subject, username, \
+     users.state, generation FROM sessions JOIN users ON users.id = user_id \
+     WHERE sessions.realm_id = {realm} AND handle_hash = {handle} AND sessions.state = 'full' AND ended_at IS NULL \
+     AND expires_at > {now} AND idle_expires_at > {now}), \
+     wound AS (UPDATE sessions SET idle_expires_at = {idle} \
+     WHERE id = (SELECT id FROM found WHERE idle_expires_at < {wind})) \
+     SELECT id, auth_time, acr, amr, owner, subject, username, state, generation FROM found"
 }
 
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = users)]
-struct OwnerRow {
-    id: Uuid,
-    subject: String,
-    username: String,
-    state: String,
-    generation: i64,
+impl Query for FindSession {
+    type SqlType = (SqlUuid, Timestamptz, Text, Array<Text>, SqlUuid, Text, Text, Text, Int8);
 }
 
-#[derive(Insertable)]
-#[diesel(table_name = sessions)]
-struct NewSessionRow<'a> {
-    id: Uuid,
-    realm_id: i64,
-    handle_hash: &'a [u8],
-    user_id: Uuid,
-    state: &'static str,
-    auth_time: DateTime<Utc>,
-    acr: &'a str,
-    amr: &'a [String],
-    user_agent: Option<String>,
-    address: Option<String>,
-    created_at: DateTime<Utc>,
-    idle_expires_at: DateTime<Utc>,
-    expires_at: DateTime<Utc>,
+/// What [`FindSession`] answers.
+type Found = (Uuid, DateTime<Utc>, String, Vec<String>, Uuid, String, String, String, i64);
+
+statement! {
+    /// A session, and its owner's newest sign-in.
+    StartSession {
+        id: Uuid => SqlUuid,
+        realm: i64 => Int8,
+        handle: Vec<u8> => Bytea,
+        user: Uuid => SqlUuid,
+        state: &'static str => Text,
+        auth_time: DateTime<Utc> => Timestamptz,
+        acr: String => Text,
+        amr: Vec<String> => Array<Text>,
+        agent: Option<String> => Nullable<Text>,
+        address: Option<String> => Nullable<Text>,
+        idle: DateTime<Utc> => Timestamptz,
+        expires: DateTime<Utc> => Timestamptz,
+    }
+    "WITH noted AS (UPDATE users SET last_sign_in_at = {auth_time} WHERE realm_id = {realm} AND id = {user}) \
+     INSERT INTO sessions (id, realm_id, handle_hash, user_id, state, auth_time, acr, amr, user_agent, address, \
+     created_at, idle_expires_at, expires_at) VALUES ({id}, {realm}, {handle}, {user}, {state}, {auth_time}, {acr}, \
+     {amr}, {agent}, {address}, {auth_time}, {idle}, {expires})"
+}
+
+statement! {
+    /// A session's new cookie and times, and its owner's newest sign-in.
+    RenewSession {
+        id: Uuid => SqlUuid,
+        realm: i64 => Int8,
+        handle: Vec<u8> => Bytea,
+        user: Uuid => SqlUuid,
+        state: &'static str => Text,
+        auth_time: DateTime<Utc> => Timestamptz,
+        acr: String => Text,
+        amr: Vec<String> => Array<Text>,
+        idle: DateTime<Utc> => Timestamptz,
+        expires: DateTime<Utc> => Timestamptz,
+    }
+    "WITH noted AS (UPDATE users SET last_sign_in_at = {auth_time} WHERE realm_id = {realm} AND id = {user}) \
+     UPDATE sessions SET handle_hash = {handle}, state = {state}, auth_time = {auth_time}, acr = {acr}, amr = {amr}, \
+     idle_expires_at = {idle}, expires_at = {expires} WHERE realm_id = {realm} AND id = {id}"
 }
 
 impl Tx<'_> {
-    /// The session with that handle, if it is full and alive, with its owner. One statement; one more when its idle
-    /// time has run down enough to be wound up again to `idle_until`.
+    /// The session with that handle, if it is full and alive, with its owner; its idle time is wound up to
+    /// `idle_until` every half hour. One statement.
     pub fn session(
         &mut self,
         handle: &Digest,
         now: DateTime<Utc>,
         idle_until: DateTime<Utc>,
     ) -> Result<Option<Session>, StoreError> {
-        let row: Option<(SessionRow, OwnerRow)> = sessions::table
-            .inner_join(users::table)
-            .filter(sessions::realm_id.eq(self.realm.0))
-            .filter(sessions::handle_hash.eq(handle.as_bytes().as_slice()))
-            .filter(sessions::state.eq("full"))
-            .filter(sessions::ended_at.is_null())
-            .filter(sessions::expires_at.gt(now))
-            .filter(sessions::idle_expires_at.gt(now))
-            .select((SessionRow::as_select(), OwnerRow::as_select()))
-            .first(self.conn)
-            .optional()?;
-        let Some((session, owner)) = row else { return Ok(None) };
-        if idle_until - session.idle_expires_at > chrono::Duration::minutes(30) {
-            diesel::update(sessions::table.filter(sessions::id.eq(session.id)))
-                .set(sessions::idle_expires_at.eq(idle_until))
-                .execute(self.conn)?;
-        }
-        Ok(Some(Session {
-            id: SessionId(session.id),
-            account: Account {
-                id: AccountId(owner.id),
-                subject: owner.subject,
-                active: owner.state == UserState::Active.as_str(),
-                generation: owner.generation,
-            },
-            username: owner.username,
-            auth_time: session.auth_time,
-            amr: session.amr,
-            acr: session.acr,
+        let query = FindSession {
+            realm: self.realm.0,
+            handle: handle.as_bytes().to_vec(),
+            now,
+            wind: idle_until - chrono::Duration::minutes(30),
+            idle: idle_until,
+        };
+        let found: Option<Found> = query.get_result(self.conn).optional()?;
+        Ok(found.map(|(id, auth_time, acr, amr, owner, subject, username, state, generation)| Session {
+            id: SessionId(id),
+            account: Account { id: AccountId(owner), subject, active: state == UserState::Active.as_str(), generation },
+            username,
+            auth_time,
+            amr,
+            acr,
         }))
     }
 
+    /// A new session, and the owner's newest sign-in. One statement.
     pub(crate) fn start_session(&mut self, session: &NewSession, origin: &Origin) -> Result<(), StoreError> {
-        let row = NewSessionRow {
+        let row = StartSession {
             id: session.id.0,
-            realm_id: self.realm.0,
-            handle_hash: &session.handle,
-            user_id: session.user.0,
+            realm: self.realm.0,
+            handle: session.handle.to_vec(),
+            user: session.user.0,
             state: session.state.as_str(),
             auth_time: session.auth_time,
-            acr: &session.acr,
-            amr: &session.amr,
-            user_agent: origin.user_agent.as_ref().map(|agent| agent.chars().take(256).collect()),
+            acr: session.acr.clone(),
+            amr: session.amr.clone(),
+            agent: origin.user_agent.as_ref().map(|agent| agent.chars().take(256).collect()),
             address: origin.address.clone(),
-            created_at: session.auth_time,
-            idle_expires_at: session.idle_expires,
-            expires_at: session.expires,
+            idle: session.idle_expires,
+            expires: session.expires,
         };
-        diesel::insert_into(sessions::table).values(&row).execute(self.conn)?;
+        row.execute(self.conn)?;
         Ok(())
     }
 
-    /// The cookie is new at every sign-in and step up; what hangs on the session stays.
+    /// The cookie is new at every sign-in and step up; what hangs on the session stays. One statement.
     pub(crate) fn renew_session(&mut self, session: &NewSession) -> Result<(), StoreError> {
-        let target = sessions::table.filter(sessions::realm_id.eq(self.realm.0)).filter(sessions::id.eq(session.id.0));
-        diesel::update(target)
-            .set((
-                sessions::handle_hash.eq(session.handle.as_slice()),
-                sessions::state.eq(session.state.as_str()),
-                sessions::auth_time.eq(session.auth_time),
-                sessions::acr.eq(&session.acr),
-                sessions::amr.eq(&session.amr),
-                sessions::idle_expires_at.eq(session.idle_expires),
-                sessions::expires_at.eq(session.expires),
-            ))
-            .execute(self.conn)?;
+        let row = RenewSession {
+            id: session.id.0,
+            realm: self.realm.0,
+            handle: session.handle.to_vec(),
+            user: session.user.0,
+            state: session.state.as_str(),
+            auth_time: session.auth_time,
+            acr: session.acr.clone(),
+            amr: session.amr.clone(),
+            idle: session.idle_expires,
+            expires: session.expires,
+        };
+        row.execute(self.conn)?;
         Ok(())
     }
 

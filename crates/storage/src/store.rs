@@ -3,11 +3,12 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicI64, AtomicU32, Ordering},
     },
     time::Duration,
 };
 
+use chrono::{DateTime, Utc};
 use diesel::{Connection, PgConnection};
 use signet_oidc::{id::RealmId, token::revocation::RevocationSet};
 use tokio::sync::Semaphore;
@@ -15,9 +16,12 @@ use tokio::sync::Semaphore;
 use crate::{
     error::{StoreError, is_lost},
     notices::Notice,
-    pool::{self, Engine, Manager},
+    pool::{self, Engine, Era, Manager},
     seal::Sealer,
 };
+
+/// How old the revocation set may be where other nodes exist.
+const FEED_MAX_AGE: chrono::Duration = chrono::Duration::seconds(5);
 
 /// How long a request waits for its turn before it answers 503.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -30,11 +34,14 @@ pub struct Store {
 
 struct Inner {
     pool: r2d2::Pool<Manager>,
+    era: Era,
     turns: Semaphore,
     engine: Engine,
     realm: RealmId,
     sealer: Sealer,
     revoked: std::sync::RwLock<RevocationSet>,
+    /// When the change channel was last read, in milliseconds since 1970.
+    fed: AtomicI64,
 }
 
 /// Statements of the transactions of one request; tests assert budgets with it.
@@ -72,13 +79,16 @@ impl Store {
     /// A store over `url`. Connects at the first use.
     pub fn new(url: &str, engine: Engine, pool_size: u32, realm: RealmId, sealer: Sealer) -> Self {
         let size = if engine == Engine::Embedded { 1 } else { pool_size.max(1) };
+        let era = Era::default();
         let inner = Inner {
-            pool: pool::build(url, engine, size),
+            pool: pool::build(url, engine, size, &era),
+            era,
             turns: Semaphore::new(usize::try_from(size).unwrap_or(1)),
             engine,
             realm,
             sealer,
             revoked: std::sync::RwLock::new(RevocationSet::default()),
+            fed: AtomicI64::new(0),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -176,13 +186,26 @@ impl Store {
         self.inner.revoked.read().map_or(true, |set| set.covers(claims))
     }
 
-    /// Adds what another node, or an earlier life of this one, revoked.
-    pub fn learn(&self, notices: &[Notice]) {
+    /// Adds what another node, or an earlier life of this one, revoked, as read at `now`.
+    pub fn learn(&self, notices: &[Notice], now: DateTime<Utc>) {
         self.inner.learn(notices);
+        self.inner.fed.fetch_max(now.timestamp_millis(), Ordering::Relaxed);
+    }
+
+    /// Makes sure that the revocation set is not older than five seconds. Where the change channel was silent it is read
+    /// here; a token is never passed unchecked. The embedded engine has no other node to hear of.
+    pub async fn be_current(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let age = now.timestamp_millis() - self.inner.fed.load(Ordering::Relaxed);
+        if self.inner.engine == Engine::Embedded || age <= FEED_MAX_AGE.num_milliseconds() {
+            return Ok(());
+        }
+        let notices = self.read(move |tx| tx.notices(0, now, now)).await?;
+        self.learn(&notices, now);
+        Ok(())
     }
 
     /// Forgets revocations that no living token can meet.
-    pub fn sweep_revocations(&self, now: chrono::DateTime<chrono::Utc>) {
+    pub fn sweep_revocations(&self, now: DateTime<Utc>) {
         if let Ok(mut set) = self.inner.revoked.write() {
             set.sweep(now);
         }
@@ -195,8 +218,7 @@ impl Inner {
         count: Option<&StatementCount>,
         work: impl FnOnce(&Self, &mut PgConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut link =
-            self.pool.get().map_err(|_| StoreError::Unavailable("no connection could be made".to_owned()))?;
+        let mut link = self.link()?;
         pool::take_count();
         let answer = work(self, &mut link.conn);
         if let Some(count) = count {
@@ -207,7 +229,21 @@ impl Inner {
             Err(StoreError::Statement(error)) => is_lost(error),
             _ => false,
         };
+        if link.lost {
+            self.era.end();
+        }
         answer
+    }
+
+    /// A connection that is of use, as far as is known. Those that are not go.
+    fn link(&self) -> Result<r2d2::PooledConnection<Manager>, StoreError> {
+        loop {
+            let link = self.pool.get();
+            let mut link = link.map_err(|_| StoreError::Unavailable("no connection could be made".to_owned()))?;
+            if link.is_good(&self.era) {
+                return Ok(link);
+            }
+        }
     }
 
     fn learn(&self, notices: &[Notice]) {

@@ -8,15 +8,58 @@ use diesel::{
 
 use crate::{error::StoreError, store::Tx};
 
-/// What is swept, and how many rows at a time. Each statement stays well under 50 ms.
-const SWEEPS: [&str; 5] = [
-    "DELETE FROM interactions WHERE ctid = ANY (ARRAY(SELECT ctid FROM interactions WHERE expires_at < $1 LIMIT 500))",
-    "DELETE FROM notices WHERE seq = ANY (ARRAY(SELECT seq FROM notices WHERE expires_at < $1 LIMIT 500))",
-    "DELETE FROM sessions WHERE id = ANY (ARRAY(SELECT id FROM sessions WHERE expires_at < $1 LIMIT 200))",
-    "DELETE FROM refresh_tokens WHERE ctid = ANY \
-     (ARRAY(SELECT ctid FROM refresh_tokens WHERE expires_at < $1 - interval '1 day' LIMIT 500))",
-    "DELETE FROM spent WHERE expires_on < ($1 - interval '1 day')::date",
-];
+/// The most rows that one statement takes; it stays well under 50 ms.
+pub const BATCH: usize = 200;
+
+/// What is swept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sweep {
+    /// Interactions that nobody finished.
+    Interactions,
+    /// Notices that no living token can meet.
+    Notices,
+    /// Refresh tokens a day after their end.
+    RefreshTokens,
+    /// Grants a day after the last token they gave, codes included.
+    Grants,
+    /// Sessions past their absolute lifetime.
+    Sessions,
+    /// Identifiers that count once, a day after their end.
+    Spent,
+}
+
+impl Sweep {
+    /// Everything, tokens before what they hang on.
+    pub const ALL: [Self; 6] =
+        [Self::Interactions, Self::Notices, Self::RefreshTokens, Self::Grants, Self::Sessions, Self::Spent];
+
+    fn statement(self) -> &'static str {
+        match self {
+            Self::Interactions => {
+                "DELETE FROM interactions WHERE ctid = ANY \
+                 (ARRAY(SELECT ctid FROM interactions WHERE expires_at < $1 LIMIT 200))"
+            }
+            Self::Notices => {
+                "DELETE FROM notices WHERE seq = ANY (ARRAY(SELECT seq FROM notices WHERE expires_at < $1 LIMIT 200))"
+            }
+            Self::RefreshTokens => {
+                "DELETE FROM refresh_tokens WHERE ctid = ANY \
+                 (ARRAY(SELECT ctid FROM refresh_tokens WHERE expires_at < $1 - interval '1 day' LIMIT 200))"
+            }
+            Self::Grants => {
+                "DELETE FROM grants WHERE id = ANY \
+                 (ARRAY(SELECT id FROM grants WHERE ends_at < $1 - interval '1 day' LIMIT 200))"
+            }
+            Self::Sessions => {
+                "DELETE FROM sessions WHERE id = ANY (ARRAY(SELECT id FROM sessions WHERE expires_at < $1 LIMIT 200))"
+            }
+            Self::Spent => {
+                "DELETE FROM spent_default WHERE ctid = ANY (ARRAY(SELECT ctid FROM spent_default \
+                 WHERE expires_on < ($1 - interval '1 day')::date LIMIT 200))"
+            }
+        }
+    }
+}
 
 #[derive(diesel::QueryableByName)]
 struct Elected {
@@ -25,18 +68,14 @@ struct Elected {
 }
 
 impl Tx<'_> {
-    /// One round of sweeping, if no other node is at it. Answers how many rows went.
-    pub fn sweep(&mut self, now: DateTime<Utc>) -> Result<usize, StoreError> {
+    /// One batch, if no other node is at it. Answers how many rows went; fewer than [`BATCH`] means that none is left.
+    pub fn sweep(&mut self, what: Sweep, now: DateTime<Utc>) -> Result<usize, StoreError> {
         let elected: Elected = diesel::sql_query("SELECT pg_try_advisory_xact_lock($1) AS elected")
             .bind::<Int8, _>(0x5357_4545_5000)
             .get_result(self.conn)?;
         if !elected.elected {
             return Ok(0);
         }
-        let mut gone = 0;
-        for statement in SWEEPS {
-            gone += diesel::sql_query(statement).bind::<Timestamptz, _>(now).execute(self.conn)?;
-        }
-        Ok(gone)
+        Ok(diesel::sql_query(what.statement()).bind::<Timestamptz, _>(now).execute(self.conn)?)
     }
 }

@@ -237,19 +237,11 @@ impl Tx<'_> {
         Ok(Ok(()))
     }
 
-    pub(crate) fn note_sign_in(
-        &mut self,
-        user: UserId,
-        at: DateTime<Utc>,
-        rehashed: Option<&PasswordHash>,
-    ) -> Result<(), StoreError> {
-        let target = users::table.filter(users::realm_id.eq(self.realm.0)).filter(users::id.eq(user.0));
-        match rehashed {
-            None => diesel::update(target).set(users::last_sign_in_at.eq(at)).execute(self.conn)?,
-            Some(hash) => diesel::update(target)
-                .set((users::last_sign_in_at.eq(at), users::password_hash.eq(hash.as_str())))
-                .execute(self.conn)?,
-        };
+    /// Stores a hash at the present cost in place of a cheaper one of the same password. One statement.
+    pub(crate) fn raise_hash(&mut self, user: UserId, hash: &PasswordHash) -> Result<(), StoreError> {
+        diesel::update(users::table.filter(users::realm_id.eq(self.realm.0)).filter(users::id.eq(user.0)))
+            .set(users::password_hash.eq(hash.as_str()))
+            .execute(self.conn)?;
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use thirtyfour::common::capabilities::chromium::ChromiumLikeCapabilities as _;
-use thirtyfour::{DesiredCapabilities, WebDriver};
+use thirtyfour::{BrowserLogEntry, DesiredCapabilities, LoggingPrefsLogLevel, WebDriver};
 use url::Url;
 
 use super::services::{chromedriver_url, workspace};
@@ -42,6 +42,9 @@ impl Chrome {
         for argument in ARGUMENTS.iter().copied().chain([folder.as_str()]) {
             capabilities.add_arg(argument).expect("an argument");
         }
+        for log in ["browser", "performance"] {
+            capabilities.set_logging_prefs(log, LoggingPrefsLogLevel::All).expect("a log");
+        }
         let driver = WebDriver::new(chromedriver_url(), capabilities).await;
         Self { driver: driver.expect("start Chromium"), _profile: profile }
     }
@@ -52,35 +55,60 @@ impl Chrome {
         answer.unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 
-    /// Pictures the whole page at 1280 and 390 pixels width, light and dark:
+    /// Pictures the page at each width and in each colour scheme given, at most 1,400 pixels high:
     /// `NAME-1280-light.png` and so on. `SIGNET_TEST_SCREENSHOTS` names the folder.
-    pub async fn screenshot(&self, name: &str) -> Vec<PathBuf> {
+    pub async fn screenshot(&self, name: &str, views: &[(u32, &str)]) -> Vec<PathBuf> {
         let folder = folder();
         let mut files = Vec::new();
-        for width in [1280, 390] {
-            for scheme in ["light", "dark"] {
-                let file = folder.join(format!("{name}-{width}-{scheme}.png"));
-                self.show_as(width, scheme).await;
-                let picture = self.driver.screenshot_as_png().await.expect("a picture");
-                std::fs::write(&file, picture).expect("write the picture");
-                files.push(file);
-            }
+        for (width, scheme) in views {
+            let file = folder.join(format!("{name}-{width}-{scheme}.png"));
+            self.show(*width, scheme, 1400).await;
+            let picture = self.driver.screenshot_as_png().await.expect("a picture");
+            std::fs::write(&file, picture).expect("write the picture");
+            files.push(file);
         }
-        let none = json!({});
-        self.devtools("Emulation.clearDeviceMetricsOverride", none.clone()).await;
-        self.devtools("Emulation.setEmulatedMedia", none).await;
+        self.show_plainly().await;
         files
+    }
+
+    /// Ends what `show_as` began.
+    pub async fn show_plainly(&self) {
+        self.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await;
+        self.devtools("Emulation.setEmulatedMedia", json!({ "features": [] })).await;
+    }
+
+    /// What the console said since the last call: errors, refusals of the content security policy.
+    pub async fn console(&self) -> Vec<BrowserLogEntry> {
+        self.driver.browser_log().await.expect("the console")
+    }
+
+    /// URLs that pages asked for since the last call, redirects included.
+    pub async fn requests(&self) -> Vec<String> {
+        let entries = self.driver.get_log("performance").await.expect("the record of requests");
+        let request = |entry: BrowserLogEntry| {
+            let event: Value = serde_json::from_str(&entry.message).expect("an event in JSON");
+            let (message, text) = (&event["message"], |value: &Value| value.as_str().map(str::to_owned));
+            let sent = message["method"] == "Network.requestWillBeSent";
+            // The browser's own first page asks itself.
+            let page = text(&message["params"]["documentURL"]).filter(|page| !page.starts_with("chrome:"));
+            page.filter(|_| sent).and_then(|_| text(&message["params"]["request"]["url"]))
+        };
+        entries.into_iter().filter_map(request).collect()
     }
 
     /// Shows the page at a width, as high as it is, in a colour scheme.
     pub async fn show_as(&self, width: u32, scheme: &str) {
+        self.show(width, scheme, 8000).await;
+    }
+
+    async fn show(&self, width: u32, scheme: &str, limit: u64) {
         let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
         self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
         self.resize(width, 800).await;
         let script = "return Math.ceil(document.documentElement.scrollHeight)";
         let height = self.driver.execute(script, Vec::new()).await;
         let height = height.expect("height of the page").json().as_u64();
-        self.resize(width, height.unwrap_or(800).clamp(600, 8000)).await;
+        self.resize(width, height.unwrap_or(800).clamp(600, limit)).await;
     }
 
     async fn resize(&self, width: u32, height: u64) {

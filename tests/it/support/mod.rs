@@ -15,7 +15,6 @@ pub mod wait;
 
 mod selftest;
 
-#[expect(unused_imports, reason = "a module of tests takes what it needs")]
 pub mod prelude {
     //! What nearly every test uses.
 

@@ -46,7 +46,7 @@ const STATE_LIMIT: usize = 4_096;
 type Check = fn(&Params, &Client) -> Result<(), OAuthError>;
 
 /// What is checked once the redirect URI is known good, in this order; the first refusal is sent there.
-const CHECKS: [Check; 8] = [
+const CHECKS: [Check; 9] = [
     no_parameter_repeated,
     state_fits,
     request_objects_unsupported,
@@ -55,6 +55,7 @@ const CHECKS: [Check; 8] = [
     response_mode_is_served,
     nonce_fits,
     scope_is_well_formed,
+    resources_unsupported,
 ];
 
 /// Reads and checks a request of `client` (none when the identifier is unknown).
@@ -188,6 +189,14 @@ fn scope_is_well_formed(params: &Params, _: &Client) -> Result<(), OAuthError> {
     match params.get("scope").map(str::parse::<Scopes>) {
         Some(Err(_)) => Err(bad_scope()),
         _ => Ok(()),
+    }
+}
+
+/// RFC 8707 §2: refused, so that no token is made for another audience than the one asked for.
+fn resources_unsupported(params: &Params, _: &Client) -> Result<(), OAuthError> {
+    match params.get("resource") {
+        Some(_) => Err(OAuthError::new(ErrorCode::InvalidTarget, "resource is not supported")),
+        None => Ok(()),
     }
 }
 

@@ -79,17 +79,18 @@ pub enum Next {
 /// Decides on a request. An error goes to the client through [`delivery`].
 pub fn decide(request: &AuthorizeRequest, facts: &Facts<'_>, realm: &Realm, turn: &mut Turn) -> Outcome<Change, Next> {
     let silent = request.prompt.has(Prompt::None);
+    let registers = request.prompt.has(Prompt::Create) && realm.registration_open;
     let ask = |question: Question, code: ErrorCode, description: &'static str| Outcome {
         changes: Vec::new(),
         verdict: if silent { Err(OAuthError::new(code, description)) } else { Ok(Next::Ask(question)) },
     };
     let Some(session) = facts.session.as_ref().filter(|session| session.account.active) else {
-        let question = if request.prompt.has(Prompt::Create) { Question::Register } else { Question::SignIn };
+        let question = if registers { Question::Register } else { Question::SignIn };
         return ask(question, ErrorCode::LoginRequired, "the person is not signed in");
     };
     if !sign_in_is_fresh(request, session, facts.stage, turn.now()) {
         let question = match facts.stage {
-            Stage::Arrived if request.prompt.has(Prompt::Create) => Question::Register,
+            Stage::Arrived if registers => Question::Register,
             _ => Question::SignIn,
         };
         return ask(question, ErrorCode::LoginRequired, "the person must sign in again");

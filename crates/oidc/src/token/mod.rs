@@ -47,6 +47,10 @@ pub enum GrantRequest {
 /// Reads the request of an authenticated client.
 pub fn read(params: &Params, client: &Client) -> Result<GrantRequest, OAuthError> {
     params.refuse_repeated(&KNOWN)?;
+    if params.get("resource").is_some() {
+        // RFC 8707 §2: no token is made for another audience than the one asked for.
+        return Err(OAuthError::new(ErrorCode::InvalidTarget, "resource is not supported"));
+    }
     let grant_type = params.get("grant_type").ok_or_else(|| OAuthError::invalid_request("grant_type is missing"))?;
     let request = match grant_type {
         GRANT_CODE => authorization_code::CodeRequest::read(params).map(GrantRequest::Code),

@@ -106,7 +106,7 @@ pub fn decide(
         } else {
             Change::RotateRefresh {
                 spent: request.token.digest(),
-                at: now,
+                seen: grant.session.map(|session| (session, now + realm.policy.session_idle)),
                 successor: NewRefresh {
                     grant: grant.id,
                     client: client.key,

@@ -18,7 +18,7 @@ use signet_oidc::{
 use signet_storage::Apply;
 
 use super::command::{Backend, Reply, store_failed};
-use crate::entropy;
+use crate::{entropy, startup::PLAYGROUND_CLIENT};
 
 /// `signet client …`
 #[derive(Debug, Subcommand, Serialize, Deserialize)]
@@ -60,6 +60,9 @@ pub struct CreateClient {
     /// Runs on a person's device: the port of a loopback redirect URI is free.
     #[arg(long)]
     native: bool,
+    /// The audience (`aud`) of its access tokens: the API they are for; the client itself when not given.
+    #[arg(long, value_name = "URI")]
+    audience: Option<String>,
     /// The client's identifier; made when not given.
     #[arg(long = "client-id", value_name = "ID")]
     client_id: Option<String>,
@@ -169,6 +172,12 @@ fn build_client(create: CreateClient, made: String, secret: Secret) -> Result<(C
             .parse()
             .map_err(|error| Reply::failed("invalid_client_metadata", format!("--scope: {error}.")))?
     };
+    if create.client_id.as_deref() == Some(PLAYGROUND_CLIENT) {
+        return Err(Reply::failed(
+            "invalid_client_metadata",
+            "--client-id playground belongs to Signet itself. Choose another.",
+        ));
+    }
     let id = create.client_id.unwrap_or(made);
     let id = ClientId::parse(&id).ok_or_else(|| {
         Reply::failed("invalid_client_metadata", "--client-id: use 1 to 2048 bytes, no control characters.")
@@ -192,7 +201,7 @@ fn build_client(create: CreateClient, made: String, secret: Secret) -> Result<(C
         scopes,
         first_party: create.first_party,
         application_type: if native { ApplicationType::Native } else { ApplicationType::Web },
-        default_audience: None,
+        default_audience: create.audience,
         policy: ClientPolicy::default(),
         generation: 0,
         disabled: false,

@@ -5,7 +5,7 @@ pub mod command;
 pub mod user;
 
 use std::{
-    io::{self, Read as _},
+    io::{self, Read as _, Write as _},
     process::ExitCode,
 };
 
@@ -16,7 +16,7 @@ use crate::{
     config::Config,
     control,
     serve::{self, ServeError},
-    startup::{self, StartError},
+    startup::{self, Migrate, StartError},
 };
 use command::{Backend, Command, Reply};
 
@@ -48,8 +48,8 @@ enum Action {
 /// Runs the program; the exit code says how it went: 0 done, 1 failed, 2 wrong usage or configuration.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter =
-        std::env::var("SIGNET_LOG").unwrap_or_else(|_| "warn,signet_server=info,signet_storage=info".to_owned());
+    let filter = std::env::var("SIGNET_LOG")
+        .unwrap_or_else(|_| "warn,actix_http=off,signet_server=info,signet_storage=info".to_owned());
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
@@ -92,17 +92,21 @@ async fn run(config: Config, action: Action) -> Result<ExitCode, CliError> {
             Ok(ExitCode::SUCCESS)
         }
         Action::Migrate => {
-            let ran = tokio::task::spawn_blocking(move || startup::migrate(&config, &progress))
+            let migrating = config.clone();
+            let ran = tokio::task::spawn_blocking(move || startup::migrate(&migrating, &progress))
                 .await
-                .map_err(|_| CliError::CutOff)??;
-            println!(
-                "{}",
-                if ran.is_empty() {
-                    "The schema is up to date.".to_owned()
-                } else {
-                    format!("Ran {}.", ran.join(", "))
+                .map_err(|_| CliError::CutOff)?;
+            let text = match ran {
+                // The server that holds the embedded database migrated it when it started.
+                Err(error) if error.is_locked() => {
+                    control::ask(&config, &Command::Client(client::ClientCommand::List { json: true })).await?;
+                    "The schema is up to date; the running Signet saw to that.".to_owned()
                 }
-            );
+                Err(error) => return Err(error.into()),
+                Ok(ran) if ran.is_empty() => "The schema is up to date.".to_owned(),
+                Ok(ran) => format!("Ran {}.", ran.join(", ")),
+            };
+            say(&text);
             Ok(ExitCode::SUCCESS)
         }
         Action::Command(mut command) => {
@@ -121,8 +125,9 @@ async fn run(config: Config, action: Action) -> Result<ExitCode, CliError> {
 /// To the database where it can be opened, else through the control socket of the server that holds it.
 async fn carry_out(config: Config, command: Command) -> Result<Reply, CliError> {
     let opening = config.clone();
-    let opened =
-        tokio::task::spawn_blocking(move || startup::open(&opening, &progress)).await.map_err(|_| CliError::CutOff)?;
+    let opened = tokio::task::spawn_blocking(move || startup::open(&opening, Migrate::WhenEmpty, &progress))
+        .await
+        .map_err(|_| CliError::CutOff)?;
     let opened = match opened {
         Err(error) if error.is_locked() => return Ok(control::ask(&config, &command).await?),
         other => other?,
@@ -141,19 +146,20 @@ fn progress(line: &str) {
 fn print(reply: Reply, json: bool) -> ExitCode {
     match reply {
         Reply::Done { text, value } => {
-            if json {
-                println!("{value}");
-            } else {
-                println!("{text}");
-            }
+            say(&if json { value.to_string() } else { text });
             ExitCode::SUCCESS
         }
         Reply::Failed { code, message } => {
             if json {
-                println!("{}", serde_json::json!({ "error": code, "message": message }));
+                say(&serde_json::json!({ "error": code, "message": message }).to_string());
             }
             eprintln!("{message}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// A line to standard output. A reader that went away, as `head` does, is no error.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
 }

@@ -149,8 +149,13 @@ fn parse_issuer(text: &str) -> Result<(String, Url), String> {
 
 /// In development the issuer's own port on loopback; behind a proxy 8080 on loopback.
 fn default_bind(issuer: Option<&Url>) -> SocketAddr {
-    let port = issuer.filter(|url| url.scheme() == "http").and_then(Url::port_or_known_default).unwrap_or(8080);
-    SocketAddr::from(([127, 0, 0, 1], port))
+    let issuer = issuer.filter(|url| url.scheme() == "http");
+    let port = issuer.and_then(Url::port_or_known_default).unwrap_or(8080);
+    match issuer.and_then(Url::host) {
+        Some(url::Host::Ipv4(address)) => SocketAddr::from((address, port)),
+        Some(url::Host::Ipv6(address)) => SocketAddr::from((address, port)),
+        Some(url::Host::Domain(_)) | None => SocketAddr::from(([127, 0, 0, 1], port)),
+    }
 }
 
 /// Comma-separated base64 keys of at least 32 bytes; the first seals.

@@ -59,5 +59,6 @@ impl CookieNames {
 fn value(request: &HttpRequest, name: &str) -> Option<Secret> {
     let cookie = request.cookie(name)?;
     // 256 bits of base64url; anything else was not set by us.
-    (cookie.value().len() == 43).then(|| Secret::new(cookie.value()))
+    let ours = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (cookie.value().len() == 43 && cookie.value().bytes().all(ours)).then(|| Secret::new(cookie.value()))
 }

@@ -16,12 +16,11 @@ use signet_storage::store::{STATEMENT_COUNT, StatementCount};
 use crate::{app::App, call::RequestId};
 
 /// Sent with every answer.
-const ALWAYS: [(HeaderName, &str); 5] = [
+const ALWAYS: [(HeaderName, &str); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),
     (HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=(), payment=(), usb=()"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
 /// No script, no frame, nothing from elsewhere.
@@ -65,6 +64,11 @@ pub async fn layer(
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(csp));
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert(HeaderName::from_static("x-request-id"), value);
+    }
+    // A declared exception: applications that sign people in through a popup keep hold of it.
+    if path != "/oauth/authorize" && !INTERACTION_PATHS.contains(&path.as_str()) {
+        let same = HeaderValue::from_static("same-origin");
+        headers.insert(HeaderName::from_static("cross-origin-opener-policy"), same);
     }
     if CORS_PATHS.contains(&path.as_str()) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));

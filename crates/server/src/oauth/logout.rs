@@ -46,6 +46,7 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
             query.extend_pairs(params.iter());
             return Ok(see_other(&format!("/oauth/logout?{}", query.finish())));
         };
+        params.refuse_repeated(&["decision", "csrf"]).map_err(PageError::Parameter)?;
         csrf::check_site(&http, &app.realm.issuer)?;
         let browser = app.cookies.browser(&http);
         csrf::check(&app.csrf_key, browser.as_ref(), PURPOSE, params.get("csrf"))?;
@@ -164,9 +165,8 @@ fn signed_out(app: &App) -> Result<HttpResponse, PageError> {
         page: Page::plain("Signed out", &app.issuer_host),
         heading: "You are signed out".to_owned(),
         text: "Applications you used may still show you as signed in until you sign out there.".to_owned(),
-        code: None,
-        request_id: None,
         links: vec![Link { href: "/signin".to_owned(), label: "Sign in again".to_owned() }],
+        ..Message::default()
     })?;
     let _ = response.add_cookie(&app.cookies.clear_session());
     Ok(response)

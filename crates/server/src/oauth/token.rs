@@ -45,8 +45,8 @@ async fn issue(app: &Data<App>, http: &HttpRequest, payload: Payload) -> Result<
             let realm = &shared.realm;
             let Outcome { changes, verdict } = match &request {
                 GrantRequest::Code(request) => {
-                    let access_until = now + realm.policy.access_token_lifetime;
-                    let loaded = tx.load_code(&request.code.digest(), client.key, now, access_until)?;
+                    let until = (now + realm.policy.access_token_lifetime, now + realm.policy.refresh_token_lifetime);
+                    let loaded = tx.load_code(&request.code.digest(), client.key, now, until)?;
                     authorization_code::decide(request, &client, loaded, realm, &mut turn)
                 }
                 GrantRequest::Refresh(request) => {
@@ -60,4 +60,13 @@ async fn issue(app: &Data<App>, http: &HttpRequest, payload: Payload) -> Result<
         .await?;
     // Signing follows the commit.
     Ok(verdict?.sign(&app.published().keyring)?)
+}
+
+/// RFC 6749 §3.2: requests are made by POST.
+pub async fn wrong_method() -> HttpResponse {
+    let error = OAuthError::invalid_request("send token requests by POST");
+    HttpResponse::MethodNotAllowed()
+        .insert_header((header::ALLOW, "POST"))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(serde_json::json!({ "error": error.code.as_str(), "error_description": error.description }))
 }

@@ -24,6 +24,7 @@ pub async fn handle(app: Data<App>, http: HttpRequest, payload: Payload) -> Http
 
 async fn claims(app: &App, http: &HttpRequest, payload: Payload) -> Result<Option<Map<String, Value>>, EndpointError> {
     let call = call::read(http, payload).await?;
+    app.store.be_current(entropy::now()).await?;
     let Some(token) = check(app, &call)? else { return Ok(None) };
     let scopes = userinfo::permit(&token, &app.realm)?;
     let subject = token.sub.clone();

@@ -66,9 +66,17 @@ fn view(app: &App, held: &Held, session: &Session, csrf: String) -> Consent {
         client_host: host.unwrap_or_else(|| "an app on this device".to_owned()),
         unverified: held.client.source != ClientSource::Admin,
         account: session.username.clone(),
-        scopes: held.interaction.request.scopes.iter().map(line).collect(),
+        scopes: lines(&held.interaction.request.scopes),
         switch_href: held.href("/signin"),
     }
+}
+
+/// The scopes asked for, in the order of the standard's list, others after them.
+fn lines(scopes: &scope::Scopes) -> Vec<ScopeLine> {
+    let place = |name: &str| scope::STANDARD.iter().position(|(scope, _)| *scope == name);
+    let mut names: Vec<&str> = scopes.iter().collect();
+    names.sort_by_key(|name| place(name).unwrap_or(usize::MAX));
+    names.into_iter().map(line).collect()
 }
 
 fn line(name: &str) -> ScopeLine {

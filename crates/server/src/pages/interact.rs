@@ -19,7 +19,7 @@ use crate::{
     app::App,
     call, entropy,
     guard::csrf::Forged,
-    pages::{PageError, see_other},
+    pages::{PageError, see_other, view::Link},
 };
 
 /// The parameter that carries an interaction: sealed, or the id of a stored one.
@@ -83,26 +83,46 @@ async fn begin(
 pub async fn open(app: &App, http: &HttpRequest, params: &Params) -> Result<Option<Held>, PageError> {
     let Some(text) = params.get(PARAMETER) else { return Ok(None) };
     let stored = text.parse().map(InteractionId).ok().filter(|_| text.len() == 36);
-    let sealed = match stored {
+    let (sealed, spent) = match stored {
         Some(id) => {
-            app.store.read(move |tx| tx.held_interaction(id)).await?.ok_or(PageError::Interaction(Refusal::Expired))?
+            let (sealed, spent) = app.store.read(move |tx| tx.held_interaction(id)).await?;
+            (sealed.ok_or(Refusal::Expired)?, Some(spent))
         }
-        None => URL_SAFE_NO_PAD.decode(text).map_err(|_| Refusal::Invalid)?,
+        None => (URL_SAFE_NO_PAD.decode(text).map_err(|_| Refusal::Invalid)?, None),
     };
     let plain = app.store.sealer().open(Purpose::Interaction, b"", &sealed).map_err(|_| Refusal::Invalid)?;
     let interaction: Interaction = serde_json::from_slice(&plain).map_err(|_| Refusal::Invalid)?;
     let browser = app.cookies.browser(http);
-    interaction.check(browser.as_ref().map(Secret::expose), entropy::now())?;
-    let id = interaction.id;
-    if app.store.read(move |tx| tx.is_interaction_spent(id)).await? {
-        return Err(Refusal::Completed.into());
+    let mut refusal = interaction.check(browser.as_ref().map(Secret::expose), entropy::now()).err();
+    if refusal.is_none() {
+        let id = interaction.id;
+        let spent = match spent {
+            Some(spent) => spent,
+            None => app.store.read(move |tx| tx.held_interaction(id)).await?.1,
+        };
+        refusal = spent.then_some(Refusal::Completed);
     }
     let client = app.client(interaction.request.client_id.as_str()).await?;
     // Client and redirect URI are loaded anew: either may have been withdrawn meanwhile.
     let client = client
         .filter(|client| !client.disabled && client.accepts_redirect(&interaction.request.redirect_uri))
         .ok_or(Refusal::Invalid)?;
+    if let Some(refusal) = refusal {
+        return Err(over(refusal, &interaction, &client));
+    }
     Ok(Some(Held { interaction, sealed: text.to_owned(), client }))
+}
+
+/// A refusal with the way back: the application's own address, where it has one on the web.
+fn over(refusal: Refusal, interaction: &Interaction, client: &Client) -> PageError {
+    let origin = url::Url::parse(&interaction.request.redirect_uri).ok().map(|url| url.origin());
+    match origin {
+        Some(origin) if origin.is_tuple() => {
+            let label = format!("Go back to {}", client.name);
+            PageError::Over(refusal, Link { href: origin.ascii_serialization(), label })
+        }
+        _ => refusal.into(),
+    }
 }
 
 /// What the person answered on the consent page.
@@ -216,8 +236,10 @@ pub async fn proceed(
     match decided {
         Decided::Forged => Err(Forged.into()),
         Decided::Completed => Err(Refusal::Completed.into()),
-        Decided::Next(Err(error)) => Ok(see_other(&delivery.error_url(&error))),
-        Decided::Next(Ok(Next::Deliver { delivery, code })) => Ok(see_other(&delivery.url(&[("code", code.expose())]))),
+        Decided::Next(Err(error)) => Ok(leave(app, http, &delivery.error_url(&error))),
+        Decided::Next(Ok(Next::Deliver { delivery, code })) => {
+            Ok(leave(app, http, &delivery.url(&[("code", code.expose())])))
+        }
         Decided::Next(Ok(Next::Ask(question))) => {
             let (sealed, fresh) = match sealed {
                 Some(sealed) => (sealed, None),
@@ -235,6 +257,16 @@ pub async fn proceed(
             Ok(response)
         }
     }
+}
+
+/// To the application. The browser's cookie is set again: at that, browsers drop the pages that they keep whole for the
+/// way back, and ask us, who say that the sign-in is completed.
+fn leave(app: &App, http: &HttpRequest, location: &str) -> HttpResponse {
+    let mut response = see_other(location);
+    if let Some(browser) = app.cookies.browser(http) {
+        let _ = response.add_cookie(&app.cookies.set_browser(&browser));
+    }
+    response
 }
 
 /// `GET /continue`: after sign-in or registration, on to consent or back to the application.

@@ -37,6 +37,9 @@ pub enum PageError {
     /// An interaction that cannot go on.
     #[error(transparent)]
     Interaction(#[from] Refusal),
+    /// An interaction that is over, and the way back to the application it came from.
+    #[error("{0}")]
+    Over(Refusal, Link),
     /// A request whose client or redirect URI is not known good (protocol A2).
     #[error("{0}")]
     Request(signet_oidc::OAuthError),
@@ -78,7 +81,7 @@ impl PageError {
                 "form_refused",
                 "Go back, reload the page and send the form again. Cookies must be allowed for this site.".to_owned(),
             ),
-            Self::Interaction(refusal) => {
+            Self::Interaction(refusal) | Self::Over(refusal, _) => {
                 let text = match refusal {
                     Refusal::Invalid => "Go back to the application and sign in from there again.",
                     Refusal::Expired => "It took too long. Go back to the application and sign in from there again.",
@@ -92,16 +95,18 @@ impl PageError {
             }
             Self::Request(error) => (
                 400,
-                "This application's request is not valid",
+                "This application’s request is not valid",
                 error.code.as_str(),
-                format!(
-                    "{}. Tell the people who run the application; you have done nothing wrong.",
-                    sentence(&error.description).trim_end_matches('.')
-                ),
+                "You have done nothing wrong, and nothing was passed on. Show this page to the people who run the \
+                 application."
+                    .to_owned(),
             ),
-            Self::Parameter(error) => {
-                (400, "This request is not valid", error.code.as_str(), sentence(&error.description))
-            }
+            Self::Parameter(error) => (
+                400,
+                "This request is not valid",
+                error.code.as_str(),
+                "Nothing was changed. Go back and try again.".to_owned(),
+            ),
             Self::RegistrationClosed => (
                 403,
                 "Registration is closed",
@@ -124,12 +129,34 @@ impl PageError {
         }
     }
 
+    /// Ways on.
+    fn links(&self) -> Vec<Link> {
+        let start = Link { href: "/".to_owned(), label: "Go to the start page".to_owned() };
+        match self {
+            Self::Over(_, back) => vec![back.clone(), start],
+            _ => vec![start],
+        }
+    }
+
+    /// What exactly is wrong, where the protocol has words for it.
+    fn detail(&self) -> Option<String> {
+        match self {
+            Self::Request(error) | Self::Parameter(error) => Some(error.description.to_string()),
+            _ => None,
+        }
+    }
+
     /// The page that says so. The detail goes to the log, under the request id.
     pub fn page(&self, app: &App, request: &HttpRequest) -> HttpResponse {
         let (status, heading, code, text) = self.face();
         let id = call::request_id(request);
         if status >= 500 {
-            tracing::error!(request_id = id.as_deref().unwrap_or_default(), status, error = %self, "a page failed");
+            let id = id.as_deref().unwrap_or_default();
+            if matches!(self, Self::Hashing(hashing::Refusal::Busy)) {
+                tracing::warn!(request_id = id, "the hashing queue is full");
+            } else {
+                tracing::error!(request_id = id, status, error = %self, "a page failed");
+            }
         } else {
             tracing::debug!(request_id = id.as_deref().unwrap_or_default(), status, code, "a page was refused");
         }
@@ -138,8 +165,9 @@ impl PageError {
             heading: heading.to_owned(),
             text,
             code: Some(code.to_owned()),
+            detail: self.detail(),
             request_id: id,
-            links: vec![Link { href: "/".to_owned(), label: "Go to the start page".to_owned() }],
+            links: self.links(),
         };
         let mut response = html_status(&message, status);
         if status == 503 {
@@ -208,6 +236,7 @@ pub async fn not_found(app: Data<App>, request: HttpRequest) -> HttpResponse {
         code: Some("not_found".to_owned()),
         request_id: call::request_id(&request),
         links: vec![Link { href: "/".to_owned(), label: "Go to the start page".to_owned() }],
+        ..Message::default()
     };
     html_status(&message, 404)
 }

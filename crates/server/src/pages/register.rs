@@ -8,7 +8,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use signet_identity::{
     Change, Event, EventKind, SessionId, UserId,
     password::Password,
-    registration::{self, Problem, Registration, RegistrationMode, Taken},
+    registration::{self, Problem, Registration, Taken},
     session::{NewSession, SessionState},
     user::NewUser,
 };
@@ -28,10 +28,7 @@ use crate::{app::App, call, entropy, guard::csrf};
 const PURPOSE: &[&[u8]] = &[b"register"];
 
 fn open_only(app: &App) -> Result<(), PageError> {
-    match app.registration {
-        RegistrationMode::Open => Ok(()),
-        RegistrationMode::Closed => Err(PageError::RegistrationClosed),
-    }
+    if app.realm.registration_open { Ok(()) } else { Err(PageError::RegistrationClosed) }
 }
 
 /// Shows the form.

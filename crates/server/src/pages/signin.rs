@@ -8,7 +8,6 @@ use signet_identity::{
     UserId,
     login::{self, AccountFacts, SignInRefused},
     password::Password,
-    registration::RegistrationMode,
     user::Identifier,
 };
 use signet_mfa::{Amr, Enrolment, NextStep, next_step};
@@ -53,16 +52,17 @@ pub(super) fn browser(app: &App, http: &HttpRequest) -> Result<(Secret, bool), P
 
 fn view(app: &App, held: Option<&Held>, browser: &Secret, username: String) -> SignIn {
     let sealed = held.map(|held| held.sealed.clone()).unwrap_or_default();
-    let open = app.registration == RegistrationMode::Open;
     SignIn {
         page: Page::plain("Sign in", &app.issuer_host),
         csrf: csrf::token(&app.csrf_key, browser, PURPOSE),
-        register_href: open.then(|| href("/register", &sealed)),
+        register_href: app.realm.registration_open.then(|| href("/register", &sealed)),
         interaction: sealed,
         client_name: held.map(|held| held.client.name.clone()),
         username,
         error: None,
-        notice: None,
+        notice: held
+            .filter(|held| held.interaction.request.expected_subject.is_some())
+            .map(|_| "The application asks for one account in particular. Sign in with that one.".to_owned()),
     }
 }
 

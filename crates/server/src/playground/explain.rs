@@ -269,44 +269,49 @@ impl Step {
         }
     }
 
-    /// What to look at.
-    pub(super) fn text(self) -> &'static str {
+    /// What to look at; names of parameters stand between backticks.
+    fn text(self) -> &'static str {
         match self {
             Self::Discovery => "The application knows the issuer’s address and reads all others from this document.",
             Self::Keys => {
-                "The public keys that signatures are checked with. The ID token names one of them by its kid."
+                "The public keys that signatures are checked with. The ID token names one of them by its `kid`."
             }
             Self::Authorize => {
-                "state and nonce are random and tie the answer to this browser and this request. \
-                 code_challenge is the SHA-256 hash of a secret that the application keeps: that is PKCE."
+                "`state` and `nonce` are random and tie the answer to this browser and this request. \
+                 `code_challenge` is the SHA-256 hash of a secret that the application keeps: that is PKCE."
             }
             Self::Person => {
                 "You showed who you are and decided what the application may know. \
                  It saw nothing of this, your password least of all."
             }
             Self::Callback => {
-                "The code is good for one use within a minute. state must be the one sent before; \
-                 iss says which issuer answers."
+                "It brings a code, good for one use within a minute, or an error. `state` must be the one sent before; \
+                 `iss` says which issuer answers."
             }
             Self::Token => {
-                "Sent by the application itself, not through the browser. code_verifier is the secret \
-                 behind the code_challenge: whoever stole the code does not have it."
+                "Sent by the application itself, not through the browser. `code_verifier` is the secret \
+                 behind the `code_challenge`: whoever stole the code does not have it."
             }
             Self::Verified => {
                 "Signed by whom, for whom, until when, in answer to which request? Every check was passed; \
                  they are listed below. From here on you are signed in."
             }
             Self::UserInfo => {
-                "The access token goes in the Authorization header. The answer depends on the scopes granted."
+                "The access token goes in the `Authorization` header. The answer depends on the scopes granted."
             }
             Self::Refresh => {
-                "The refresh token is used once; the answer brings its successor. A replayed one ends everything."
+                "The refresh token is used once; the answer brings its successor. One that is used twice ends everything."
             }
             Self::SignOut => {
-                "The ID token says who signs out of what; post_logout_redirect_uri is where to go afterwards."
+                "The ID token says who signs out of what; `post_logout_redirect_uri` is where to go afterwards."
             }
             Self::Other => "",
         }
+    }
+
+    /// The text in pieces, and whether each is the name of a parameter.
+    pub(super) fn pieces(self) -> impl Iterator<Item = (bool, &'static str)> {
+        self.text().split('`').enumerate().map(|(at, piece)| (at % 2 == 1, piece))
     }
 
     /// Whether the exchange is shown unfolded: what the browser carries is short and at the heart of it.

@@ -39,6 +39,8 @@ async fn a_whole_visit() {
     let (_, _, body) = browser.get("/playground").await;
     for expected in [
         "You are signed in",
+        "Sign-in and consent: you and Signet",
+        "Verification: is the ID token true?",
         "at_hash",
         "shoe_size",
         "access-2",

@@ -32,7 +32,9 @@ pub(super) struct Outcome {
     pub(super) csrf: String,
     pub(super) issuer: String,
     pub(super) notice: Option<&'static str>,
-    pub(super) name: String,
+    /// What the person is called, once the application was told.
+    pub(super) name: Option<String>,
+    pub(super) subject: String,
     pub(super) claims: Vec<ClaimLine>,
     pub(super) checks: Vec<Check>,
     pub(super) id_token: TokenView,
@@ -84,17 +86,20 @@ impl Outcome {
             .as_ref()
             .and_then(|decoded| serde_json::from_str(&decoded.payload).ok())
             .unwrap_or_default();
+        // Names come with UserInfo, or in the ID token of an issuer that puts them there.
+        let told: Map<String, Value> =
+            signed_in.userinfo.as_deref().and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
         let name = ["name", "preferred_username", "email"]
             .into_iter()
-            .find_map(|claim| payload.get(claim)?.as_str())
-            .unwrap_or(signed_in.subject.as_str())
-            .to_owned();
+            .find_map(|claim| told.get(claim).or_else(|| payload.get(claim))?.as_str())
+            .map(str::to_owned);
         Self {
             page,
             csrf: String::new(),
             issuer: signed_in.metadata.issuer().to_string(),
             notice: None,
             name,
+            subject: signed_in.subject.to_string(),
             claims: claim_lines(&payload),
             checks: signed_in.checks,
             access_token: TokenView::new(signed_in.access_token.into_secret()),

@@ -71,6 +71,7 @@ fn hostile_pages() -> Vec<(&'static str, String)> {
                 heading: h(),
                 text: h(),
                 code: Some(h()),
+                detail: Some(h()),
                 request_id: Some(h()),
                 links: vec![Link { href: h(), label: h() }],
             }

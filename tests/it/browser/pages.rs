@@ -1,0 +1,46 @@
+//! The pages outside the flow, and the one for errors.
+
+use super::visitor::Visitor;
+use crate::support::prelude::*;
+
+/// R-68a: the start page, signed out and signed in, and the ways to sign out.
+#[tokio::test]
+async fn the_start_page_and_the_ways_out() {
+    let visitor = Visitor::start(Database::Postgres).await;
+    let user = visitor.signet.user("ada").await;
+    visitor.open("/").await;
+    visitor.heading("One sign-in for your applications").await;
+    visitor.inspect("home-signed-out").await;
+    visitor.press("Sign in").await;
+    visitor.sign_in(&user.username).await;
+    visitor.heading("Hello, ada").await;
+    assert!(visitor.body().await.contains(&user.email));
+    visitor.inspect("home").await;
+
+    visitor.open("/oauth/logout").await;
+    visitor.heading("Sign out?").await;
+    visitor.inspect("sign-out").await;
+    visitor.press("Stay signed in").await;
+    visitor.heading("Hello, ada").await;
+    visitor.press("Sign out").await;
+    visitor.heading("You are signed out").await;
+    visitor.inspect("signed-out").await;
+    visitor.open("/").await;
+    visitor.heading("One sign-in for your applications").await;
+}
+
+/// A2, R-57, R-68: an application's wrong request and a missing page are said in plain words.
+#[tokio::test]
+async fn errors_have_a_page() {
+    let visitor = Visitor::start(Database::Postgres).await;
+    let client = visitor.signet.client(ClientSpec::public()).await;
+    let request = AuthRequest::new(&client).with("redirect_uri", "https://elsewhere.example/");
+    visitor.visit(&request.url(&visitor.signet)).await;
+    visitor.heading("This application’s request is not valid").await;
+    visitor.inspect("error").await;
+    visitor.open("/nowhere").await;
+    visitor.heading("There is nothing here").await;
+    visitor.inspect("not-found").await;
+    visitor.find("main a.button").await.click().await.expect("the way on");
+    visitor.heading("One sign-in for your applications").await;
+}

@@ -1,0 +1,112 @@
+//! Statements of the operations that must stay cheap, BEGIN and COMMIT left out.
+
+use reqwest::{Method, StatusCode};
+
+use crate::scene::{Scene, header};
+use crate::support::prelude::*;
+
+fn count(answer: &reqwest::Response) -> u32 {
+    flow::statements(answer.headers())
+}
+
+/// discovery and keys take no statement.
+#[tokio::test]
+async fn discovery_and_keys_take_none() {
+    let signet = Signet::start(Database::Postgres).await;
+    for path in ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/oauth/jwks"] {
+        let answer = signet.http().get(signet.url(path)).send().await.expect("an answer");
+        assert_eq!((answer.status(), count(&answer)), (StatusCode::OK, 0), "{path}");
+    }
+}
+
+/// checking a token takes no statement, whether it is refused or not; userinfo then reads the claims with one.
+#[tokio::test]
+async fn a_token_check_takes_none() {
+    let scene = Scene::start().await;
+    let mut browser = scene.browser();
+    let tokens = scene.grant(&mut browser, &scene.request()).await;
+    let access = flow::member(&tokens, "access_token");
+    let answer = flow::userinfo(&scene.signet, access).await;
+    assert_eq!((answer.status(), count(&answer)), (StatusCode::OK, 1));
+    for refused in ["", "x", flow::member(&tokens, "id_token")] {
+        let answer = flow::userinfo(&scene.signet, refused).await;
+        assert_eq!((answer.status(), count(&answer)), (StatusCode::UNAUTHORIZED, 0));
+    }
+    let home = browser.get("/").await.page();
+    browser.submit(&home, &[("decision", "signout")]).await.page();
+    let answer = flow::userinfo(&scene.signet, access).await;
+    assert_eq!((answer.status(), count(&answer)), (StatusCode::UNAUTHORIZED, 0), "revoked");
+}
+
+/// code exchange and refresh take at most four, the audit row included, on either database.
+#[tokio::test]
+async fn exchange_and_refresh_take_at_most_four() {
+    for database in [Database::Postgres, Database::Embedded] {
+        let scene = Scene::on(database, ClientSpec::confidential()).await;
+        let request = scene.request().with("scope", "openid profile offline_access");
+        let code = scene.code(&mut scene.browser(), &request).await;
+        let answer = scene.exchange(&code, &request.verifier).await;
+        assert!((1..=4).contains(&count(&answer)), "exchange: {}", count(&answer));
+        let first = flow::granted(answer).await;
+        let answer = scene.refresh(&first).await;
+        assert!((1..=4).contains(&count(&answer)), "refresh: {}", count(&answer));
+        flow::granted(answer).await;
+        let repeated = scene.refresh(&first).await;
+        assert!((1..=4).contains(&count(&repeated)), "a repeated refresh: {}", count(&repeated));
+        flow::granted(repeated).await;
+    }
+}
+
+/// authorize with a session and remembered consent takes at most four, also when the session's idle time is
+/// wound up.
+#[tokio::test]
+async fn authorize_with_a_session_takes_at_most_four() {
+    let scene = Scene::start().await;
+    let mut browser = scene.browser();
+    scene.code(&mut browser, &scene.request()).await;
+    for idle in ["0", "1 hour"] {
+        let statement = format!("UPDATE sessions SET idle_expires_at = idle_expires_at - interval '{idle}'");
+        assert_eq!(scene.change(&statement), 1);
+        let url = scene.request().url(&scene.signet);
+        let answer = browser.request(Method::GET, &url).send().await.expect("an answer");
+        assert!(header(&answer, "location").contains("code="), "{answer:?}");
+        assert!((1..=4).contains(&count(&answer)), "idle for {idle}: {}", count(&answer));
+    }
+    let wound_up = "UPDATE sessions SET state = state WHERE idle_expires_at > now() + interval '11 hours 50 minutes'";
+    assert_eq!(scene.change(wound_up), 1);
+}
+
+/// sign-in takes at most six: alone, on the way to an application, renewing a session, in place of another's.
+#[tokio::test]
+async fn sign_in_takes_at_most_six() {
+    let scene = Scene::start().await;
+    let other = scene.signet.user("otherwise").await;
+    let mut browser = scene.browser();
+    let mut counted = Vec::new();
+    let authorize = scene.request().with("prompt", "login").url(&scene.signet).to_string();
+    for (what, path, user) in [
+        ("alone", "/signin", &scene.user),
+        ("renewing", "/signin", &scene.user),
+        ("in place of another", "/signin", &other),
+        ("renewing, to an application", &*authorize, &other),
+        ("in place of another, to an application", &*authorize, &scene.user),
+    ] {
+        let page = browser.get(path).await.page();
+        let fields = [("username", &*user.username), ("password", &*user.password)];
+        let form = page.form(&["username", "password"]).expect("the form").with(&fields);
+        let request = browser.request(Method::POST, &form.action).form(&form.fields);
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{what}");
+        browser.jar.remember(answer.headers());
+        counted.push((what, count(&answer)));
+    }
+    assert!(counted.iter().all(|(_, count)| (1..=6).contains(count)), "{counted:?}");
+}
+
+/// counting is a matter of tests: without the setting no answer says how many statements it took.
+#[tokio::test]
+async fn statements_are_counted_in_tests_only() {
+    let signet = Signet::start_with(Database::Postgres, &[("SIGNET_TEST_COUNT_STATEMENTS", "")]).await;
+    let answer = signet.http().get(signet.url("/")).send().await.expect("an answer");
+    assert!(answer.headers().get("x-signet-statements").is_none(), "{answer:?}");
+}

@@ -1,0 +1,121 @@
+//! `/.well-known/openid-configuration`, its other names, and `/oauth/jwks`.
+
+use std::collections::BTreeSet;
+
+use reqwest::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+
+use crate::scene::header;
+use crate::support::prelude::*;
+
+/// OIDC Discovery §3, RFC 8414 §2, RFC 9207 §3, RP-Initiated Logout §2.1, Initiating User Registration §4.
+const REGISTERED: [&str; 21] = [
+    "issuer",
+    "authorization_endpoint",
+    "token_endpoint",
+    "userinfo_endpoint",
+    "jwks_uri",
+    "end_session_endpoint",
+    "scopes_supported",
+    "claims_supported",
+    "response_types_supported",
+    "response_modes_supported",
+    "grant_types_supported",
+    "subject_types_supported",
+    "id_token_signing_alg_values_supported",
+    "token_endpoint_auth_methods_supported",
+    "code_challenge_methods_supported",
+    "acr_values_supported",
+    "prompt_values_supported",
+    "claims_parameter_supported",
+    "request_parameter_supported",
+    "request_uri_parameter_supported",
+    "authorization_response_iss_parameter_supported",
+];
+
+async fn json(signet: &Signet, url: &str) -> Value {
+    flow::granted(signet.http().get(url).send().await.expect("an answer")).await
+}
+
+/// D1, R-30: the issuer to the letter, absolute endpoints, registered names only, the same under three names.
+#[tokio::test]
+async fn the_document_is_the_same_under_its_three_names() {
+    let signet = Signet::start(Database::Postgres).await;
+    let document = json(&signet, &signet.url("/.well-known/openid-configuration")).await;
+    for other in ["/.well-known/openid_configuration", "/.well-known/oauth-authorization-server"] {
+        assert_eq!(json(&signet, &signet.url(other)).await, document, "{other}");
+    }
+    assert_eq!(flow::member(&document, "issuer"), signet.issuer());
+    let members = document.as_object().expect("an object");
+    for (name, value) in members {
+        assert!(REGISTERED.contains(&name.as_str()), "{name}");
+        if name.ends_with("_endpoint") || name == "jwks_uri" {
+            assert!(value.as_str().is_some_and(|url| url.starts_with(signet.issuer())), "{name}: {value}");
+        }
+    }
+    assert_eq!(document["authorization_response_iss_parameter_supported"], true);
+    assert_eq!(document["code_challenge_methods_supported"], serde_json::json!(["S256"]));
+}
+
+/// D3, R-31: every endpoint that is advertised is there, and what is not served is not advertised.
+#[tokio::test]
+async fn nothing_is_advertised_that_is_not_served() {
+    let signet = Signet::start(Database::Postgres).await;
+    let document = json(&signet, &signet.url("/.well-known/openid-configuration")).await;
+    for (name, value) in document.as_object().expect("an object") {
+        if name.ends_with("_endpoint") || name == "jwks_uri" {
+            let answer = signet.http().get(value.as_str().expect("a URL")).send().await.expect("an answer");
+            assert_ne!(answer.status(), StatusCode::NOT_FOUND, "{name}");
+        }
+    }
+    let client = signet.client(ClientSpec::confidential()).await;
+    let advertised = document["grant_types_supported"].as_array().expect("an array");
+    for name in ["authorization_code", "refresh_token", "client_credentials", "password", "implicit"] {
+        let (_, error) = flow::refused(flow::token(&signet, &client, &[("grant_type", name)]).await).await;
+        assert_eq!(advertised.contains(&Value::from(name)), error != "unsupported_grant_type", "{name}: {error}");
+    }
+}
+
+/// D4: distinct key ids, public members only, cached with a tag that gives 304.
+#[tokio::test]
+async fn the_key_set_is_public_and_cached() {
+    let signet = Signet::start(Database::Postgres).await;
+    let url = signet.url("/oauth/jwks");
+    let answer = signet.http().get(&url).send().await.expect("an answer");
+    assert!(header(&answer, CACHE_CONTROL.as_str()).contains("max-age="), "{answer:?}");
+    let tag = header(&answer, ETAG.as_str()).to_owned();
+    let set: Value = flow::granted(answer).await;
+    let keys = set["keys"].as_array().expect("keys");
+    let kids: BTreeSet<_> = keys.iter().map(|key| flow::member(key, "kid")).collect();
+    assert_eq!(kids.len(), keys.len());
+    let algorithms: BTreeSet<_> = keys.iter().map(|key| flow::member(key, "alg")).collect();
+    assert!(algorithms.is_superset(&BTreeSet::from(["ES256", "RS256"])), "{algorithms:?}");
+    for private in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
+        assert!(keys.iter().all(|key| key.get(private).is_none()), "{private}");
+    }
+
+    let same = signet.http().get(&url).header(IF_NONE_MATCH, &tag).send().await.expect("an answer");
+    assert_eq!(same.status(), StatusCode::NOT_MODIFIED);
+    let other = signet.http().get(&url).header(IF_NONE_MATCH, "\"other\"").send().await.expect("an answer");
+    assert_eq!(other.status(), StatusCode::OK);
+}
+
+/// R-53, O2: scripts of applications may call discovery, keys, token and userinfo, and no page.
+#[tokio::test]
+async fn cross_origin_calls_are_open_for_the_protocol_only() {
+    let signet = Signet::start(Database::Postgres).await;
+    for path in ["/.well-known/openid-configuration", "/oauth/jwks", "/oauth/token", "/oauth/userinfo"] {
+        let asked = signet.http().request(Method::OPTIONS, signet.url(path)).header("origin", "https://app.example");
+        let answer = asked.send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::NO_CONTENT, "{path}");
+        assert_eq!(header(&answer, "access-control-allow-origin"), "*", "{path}");
+        assert_eq!(header(&answer, "access-control-allow-credentials"), "", "{path}");
+        assert!(header(&answer, "access-control-allow-headers").contains("Authorization"), "{path}");
+    }
+    for path in ["/signin", "/register", "/consent", "/oauth/authorize", "/oauth/logout", "/"] {
+        let asked = signet.http().get(signet.url(path)).header("origin", "https://app.example");
+        let answer = asked.send().await.expect("an answer");
+        assert_eq!(header(&answer, "access-control-allow-origin"), "", "{path}");
+    }
+}

@@ -1,0 +1,157 @@
+//! `GET` and `POST /oauth/logout`.
+
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use url::Url;
+
+use crate::scene::{Scene, header};
+use crate::support::prelude::*;
+
+/// A client with a place to go after signing out.
+async fn scene() -> Scene {
+    let signet = Signet::start(Database::Postgres).await;
+    let mut arguments = vec!["client", "create", "--json", "--name", "Bye", "--redirect-uri"];
+    arguments.extend(["https://app.example/callback", "--post-logout-redirect-uri", "https://app.example/bye"]);
+    let made = signet.cli_json(&arguments, "").await;
+    let client = Client {
+        id: flow::member(&made, "client_id").to_owned(),
+        secret: Some(flow::member(&made, "client_secret").to_owned()),
+        redirect_uri: "https://app.example/callback".to_owned(),
+    };
+    Scene { signet, client, user: crate::scene::admin() }
+}
+
+fn logout(scene: &Scene, parameters: &[(&str, &str)]) -> Url {
+    let mut url = Url::parse(&scene.signet.url("/oauth/logout")).expect("a URL");
+    url.query_pairs_mut().extend_pairs(parameters);
+    url
+}
+
+async fn is_signed_in(browser: &mut Browser) -> bool {
+    browser.get("/").await.page().form(&["decision"]).is_some()
+}
+
+/// the end of a session kills its access and refresh tokens at once, except those of offline access.
+#[tokio::test]
+async fn sign_out_ends_tokens_except_those_of_offline_access() {
+    let scene = Scene::start().await;
+    let (mut browser, mut elsewhere) = (scene.browser(), scene.browser());
+    let bound = scene.grant(&mut browser, &scene.request()).await;
+    let offline = scene.request().with("scope", "openid offline_access");
+    let offline = scene.grant(&mut browser, &offline).await;
+    let other = scene.grant(&mut elsewhere, &scene.request()).await;
+    let cookie = browser.jar.get("signet").expect("the session's cookie").clone();
+
+    let home = browser.get("/").await.page();
+    let page = browser.submit(&home, &[("decision", "signout")]).await.page();
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(!is_signed_in(&mut browser).await);
+
+    assert!(!scene.accepts(&bound).await);
+    let refused = flow::refused(scene.refresh(&bound).await).await;
+    assert_eq!(refused, (400, "invalid_grant".to_owned()));
+    assert!(scene.accepts(&offline).await);
+    let renewed = flow::granted(scene.refresh(&offline).await).await;
+    assert!(scene.accepts(&renewed).await);
+    assert!(scene.accepts(&other).await, "a session in another browser");
+    flow::granted(scene.refresh(&other).await).await;
+
+    // The old cookie is of no more use.
+    browser.jar.store(&cookie.header);
+    assert!(!is_signed_in(&mut browser).await);
+}
+
+/// L1: with the person's own ID token and a registered URI the session ends and the browser goes there, with state.
+#[tokio::test]
+async fn a_hint_and_a_registered_target_lead_back_with_state() {
+    let scene = scene().await;
+    for method in [Method::GET, Method::POST] {
+        let mut browser = scene.browser();
+        let tokens = scene.grant(&mut browser, &scene.request()).await;
+        let hint = flow::member(&tokens, "id_token");
+        let parameters = [
+            ("id_token_hint", hint),
+            ("client_id", &*scene.client.id),
+            ("post_logout_redirect_uri", "https://app.example/bye"),
+            ("state", "a&b é"),
+        ];
+        let target = if method == Method::GET {
+            browser.get(logout(&scene, &parameters)).await.left()
+        } else {
+            let fields = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            browser.post("/oauth/logout", &fields).await.left()
+        };
+        assert!(target.as_str().starts_with("https://app.example/bye?"), "{target}");
+        assert_eq!(flow::parameter(&target, "state").as_deref(), Some("a&b é"));
+        assert!(!is_signed_in(&mut browser).await && !scene.accepts(&tokens).await, "{method}");
+    }
+}
+
+/// L1: an unregistered target, or none that a valid hint vouches for, is never redirected to.
+#[tokio::test]
+async fn there_is_no_redirect_to_a_target_that_is_not_vouched_for() {
+    let scene = scene().await;
+    let mut browser = scene.browser();
+    let tokens = scene.grant(&mut browser, &scene.request()).await;
+    let (hint, access) = (flow::member(&tokens, "id_token"), flow::member(&tokens, "access_token"));
+    let good = "https://app.example/bye";
+    let (head, _) = hint.rsplit_once('.').expect("a signature");
+    let unsigned = format!("{head}.");
+    let cases: [Vec<(&str, &str)>; 7] = [
+        vec![("post_logout_redirect_uri", good)],
+        vec![("post_logout_redirect_uri", good), ("client_id", &scene.client.id)],
+        vec![("post_logout_redirect_uri", good), ("id_token_hint", access)],
+        vec![("post_logout_redirect_uri", good), ("id_token_hint", &unsigned)],
+        vec![("post_logout_redirect_uri", good), ("id_token_hint", hint), ("client_id", "another")],
+        vec![("post_logout_redirect_uri", good), ("post_logout_redirect_uri", good), ("id_token_hint", hint)],
+        vec![],
+    ];
+    for parameters in cases {
+        // L1: without proof of who asks, the person is asked and nothing ends.
+        let page = browser.get(logout(&scene, &parameters)).await.page();
+        assert!(matches!(page.status.as_u16(), 200 | 400), "{parameters:?}: {}", page.status);
+        assert!(is_signed_in(&mut browser).await, "{parameters:?}");
+    }
+    let bad = [("post_logout_redirect_uri", "https://app.example/bye/"), ("id_token_hint", hint)];
+    let page = browser.get(logout(&scene, &bad)).await.page();
+    assert_eq!(page.status, StatusCode::OK, "a page, and no redirect");
+}
+
+/// L1: a hint for another person than the browser's asks before anything ends.
+#[tokio::test]
+async fn a_hint_for_somebody_else_asks_first() {
+    let scene = scene().await;
+    let other = scene.signet.user("otherwise").await;
+    let theirs: Value = flow::tokens(&scene.signet, &scene.client, &other).await;
+    let mut browser = scene.browser();
+    let own = scene.grant(&mut browser, &scene.request()).await;
+    let page = browser.get(logout(&scene, &[("id_token_hint", flow::member(&theirs, "id_token"))])).await.page();
+    assert!(page.form(&["decision"]).is_some(), "{}", page.body);
+    assert!(is_signed_in(&mut browser).await && scene.accepts(&own).await);
+
+    let stay = browser.submit(&page, &[("decision", "stay")]).await.page();
+    assert_eq!(stay.url.path(), "/");
+    assert!(is_signed_in(&mut browser).await);
+    browser.submit(&page, &[("decision", "signout")]).await.page();
+    assert!(!is_signed_in(&mut browser).await);
+}
+
+/// a sign-out posted without our form's token, or from another site, ends nothing.
+#[tokio::test]
+async fn sign_out_needs_the_forms_token() {
+    let scene = Scene::start().await;
+    let mut browser = scene.browser();
+    scene.grant(&mut browser, &scene.request()).await;
+    let home = browser.get("/").await.page();
+    let form = home.form(&["decision"]).expect("the form").with(&[("decision", "signout")]);
+    let foreign = scene.browser().get("/").await.page();
+    assert!(foreign.form(&["csrf"]).is_none(), "nobody is signed in there");
+    for bad in [form.clone().without("csrf"), form.clone().with(&[("csrf", "x")])] {
+        assert_eq!(browser.send(bad).await.page().status, StatusCode::FORBIDDEN);
+    }
+    let url = browser.resolve("/oauth/logout");
+    let cross = browser.request(Method::POST, &url).header("origin", "https://evil.example").form(&form.fields);
+    let answer = cross.send().await.expect("an answer");
+    assert_eq!((answer.status(), header(&answer, "set-cookie")), (StatusCode::FORBIDDEN, ""));
+    assert!(is_signed_in(&mut browser).await);
+}
