@@ -31,12 +31,12 @@ const ROWS: &str = "
     INSERT INTO consents (realm_id, user_id, client_key, scopes, created_at, updated_at)
     SELECT users.realm_id, users.id, clients.id, '{openid}', now(), now() FROM users, clients;
     INSERT INTO grants (id, realm_id, kind, client_key, user_id, subject, session_id, scopes, resources, redirect_uri,
-        redirect_uri_sent, auth_time, acr, amr, offline, code_hash, created_at)
+        redirect_uri_sent, auth_time, acr, amr, offline, code_hash, ends_at, created_at)
     SELECT gen_random_uuid(), sessions.realm_id, 'authorization_code', clients.id, user_id, 's', sessions.id, '{openid}', '{}',
-        'https://app.example/', true, now(), '1', '{}', false, sha256('c'), now() FROM sessions, clients;
+        'https://app.example/', true, now(), '1', '{}', false, sha256('c'), now(), now() FROM sessions, clients;
     INSERT INTO grants (id, realm_id, kind, parent_id, client_key, subject, scopes, resources, redirect_uri,
-        redirect_uri_sent, auth_time, acr, amr, offline, created_at)
-    SELECT gen_random_uuid(), realm_id, kind, id, client_key, 's', '{}', '{}', '', false, now(), '1', '{}', false, now() FROM grants;
+        redirect_uri_sent, auth_time, acr, amr, offline, ends_at, created_at)
+    SELECT gen_random_uuid(), realm_id, kind, id, client_key, 's', '{}', '{}', '', false, now(), '1', '{}', false, now(), now() FROM grants;
     INSERT INTO refresh_tokens (realm_id, hash, grant_id, client_key, issued_at, expires_at)
     SELECT realm_id, sha256('r'), id, client_key, now(), now() FROM grants WHERE parent_id IS NULL;
     INSERT INTO interactions SELECT id, gen_random_uuid(), 'x', now() FROM realms;
