@@ -153,6 +153,12 @@ async fn what_prevents_the_start_is_one_clear_line() {
     let gone = Signet::prepare(Database::At("postgres://nobody:hunter2@127.0.0.1:1/none".to_owned()), &[]);
     let line = fails_to_start(&gone).await;
     assert!(!line.contains("hunter2"), "no password in a message: {line}");
+    for malformed in
+        ["postgres://u:hunter2@[::1]x/db", "postgres://u:hunt@er2@127.0.0.1/db", "postgres://u:hunter2%zz@h/db"]
+    {
+        let line = fails_to_start(&Signet::prepare(Database::At(malformed.to_owned()), &[])).await;
+        assert!(!line.contains("er2"), "no part of a password in a message: {line}");
+    }
 
     let endless = "hunter2-".repeat(200);
     let unusable = Signet::prepare(Database::Postgres, &[("SIGNET_ADMIN_PASSWORD", &endless)]);
@@ -241,4 +247,19 @@ async fn migrate_runs_by_itself() {
     }
     signet.restart().await;
     assert!(signs_in(&signet, &admin()).await);
+}
+
+/// `signet migrate` beside a server on the embedded database says that nothing is left to do.
+#[tokio::test]
+async fn migrate_works_beside_a_server() {
+    let signet = Signet::start(Database::Embedded).await;
+    let output = signet.cli(&["migrate"]).await;
+    assert!(output.status.success() && text(&output.stdout).contains("up to date"), "{output:?}");
+}
+
+/// a given administrator's password is used as it is, also where a person could not choose it.
+#[tokio::test]
+async fn a_given_password_is_used_as_it_is() {
+    let signet = Signet::start_with(Database::Postgres, &[("SIGNET_ADMIN_PASSWORD", "admin")]).await;
+    assert!(signs_in(&signet, &User { password: "admin".to_owned(), ..admin() }).await);
 }

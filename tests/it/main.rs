@@ -19,3 +19,4 @@ mod pages;
 mod relying_party;
 mod scene;
 mod support;
+mod upkeep;

@@ -25,8 +25,10 @@ pub enum Change {
     RaiseHash {
         /// Whose.
         user: UserId,
+        /// The stored hash; one that changed meanwhile is left alone.
+        from: PasswordHash,
         /// The new hash.
-        hash: PasswordHash,
+        to: PasswordHash,
     },
     /// A row of the audit log.
     Audit(Event),

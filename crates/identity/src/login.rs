@@ -31,8 +31,8 @@ pub struct AccountFacts {
     pub state: UserState,
     /// Whether the password was right for the hash that is stored now.
     pub password_matches: bool,
-    /// A hash at the present cost, where the stored one was cheaper.
-    pub rehashed: Option<PasswordHash>,
+    /// The stored hash and one at the present cost, where the stored one was cheaper.
+    pub rehashed: Option<(PasswordHash, PasswordHash)>,
 }
 
 /// The new session's values.
@@ -94,8 +94,8 @@ pub fn decide(facts: Facts, fresh: Fresh) -> (Vec<Change>, Result<SessionId, Sig
         }
         changes.push(Change::StartSession(values));
     }
-    if let Some(hash) = account.rehashed.clone() {
-        changes.push(Change::RaiseHash { user: account.user, hash });
+    if let Some((from, to)) = account.rehashed.clone() {
+        changes.push(Change::RaiseHash { user: account.user, from, to });
     }
     changes.push(Change::Audit(Event {
         kind: EventKind::SignedIn,

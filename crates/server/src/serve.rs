@@ -3,13 +3,11 @@
 use std::{
     io::{self, IsTerminal as _},
     net::TcpListener,
-    sync::Arc,
     time::Duration,
 };
 
 use actix_web::{App as ActixApp, HttpServer, middleware::from_fn, web::Data};
 use signet_storage::{
-    Store,
     pool::Engine,
     sweep::{BATCH, Sweep},
 };
@@ -147,7 +145,7 @@ pub(crate) async fn close(opened: Opened) {
     }
     // The pool goes before the engine.
     store.drain(Duration::from_secs(5)).await;
-    if let Some(embedded) = Arc::into_inner(embedded) {
+    if let Some(embedded) = std::sync::Arc::into_inner(embedded) {
         let stopped = tokio::task::spawn_blocking(move || embedded.shutdown()).await;
         if let Ok(Err(error)) = stopped {
             tracing::warn!(%error, "the embedded database did not stop cleanly");
@@ -168,7 +166,7 @@ fn jobs(app: &Data<App>, opened: &Opened) -> Vec<tokio::task::JoinHandle<()>> {
     }
     #[cfg(feature = "embedded")]
     if let Some(embedded) = &opened.embedded {
-        jobs.push(actix_web::rt::spawn(maintain(opened.store.clone(), Arc::clone(embedded))));
+        jobs.push(actix_web::rt::spawn(maintain(opened.store.clone(), std::sync::Arc::clone(embedded))));
     }
     #[cfg(not(feature = "embedded"))]
     let _ = opened;
@@ -222,12 +220,12 @@ async fn listen(app: Data<App>) {
 }
 
 #[cfg(feature = "embedded")]
-async fn maintain(store: Store, embedded: Arc<signet_storage::embedded::EmbeddedDatabase>) {
+async fn maintain(store: signet_storage::Store, embedded: std::sync::Arc<signet_storage::embedded::EmbeddedDatabase>) {
     let mut tick = tokio::time::interval(Duration::from_secs(2));
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
-        let embedded = Arc::clone(&embedded);
+        let embedded = std::sync::Arc::clone(&embedded);
         let done =
             store.upkeep(move |conn| embedded.maintain(conn, std::time::Instant::now()).map_err(Into::into)).await;
         if let Err(error) = done {

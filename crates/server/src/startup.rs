@@ -5,7 +5,6 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -110,7 +109,7 @@ pub struct Opened {
     pub data_dir: PathBuf,
     /// The engine in this process, if it is that.
     #[cfg(feature = "embedded")]
-    pub embedded: Option<Arc<signet_storage::embedded::EmbeddedDatabase>>,
+    pub embedded: Option<std::sync::Arc<signet_storage::embedded::EmbeddedDatabase>>,
 }
 
 /// Whether opening brings the schema up to date.
@@ -146,7 +145,7 @@ pub fn open(config: &Config, migrate: Migrate, progress: &dyn Fn(&str)) -> Resul
         realm: realm(config, realm_id),
         data_dir,
         #[cfg(feature = "embedded")]
-        embedded: embedded.map(Arc::new),
+        embedded: embedded.map(std::sync::Arc::new),
     };
     #[cfg(not(feature = "embedded"))]
     let () = embedded.unwrap_or_default();

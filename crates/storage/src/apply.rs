@@ -85,7 +85,7 @@ impl Apply<signet_identity::Change> for Tx<'_> {
                 Change::StartSession(session) => self.start_session(&session, origin)?,
                 Change::RenewSession(session) => self.renew_session(&session)?,
                 Change::EndSession { session, at } => self.end_session(session.0, at)?,
-                Change::RaiseHash { user, hash } => self.raise_hash(user, &hash)?,
+                Change::RaiseHash { user, from, to } => self.raise_hash(user, &from, &to)?,
                 Change::Audit(event) => {
                     let entry = Entry {
                         id: turn.uuid(),

@@ -237,11 +237,19 @@ impl Tx<'_> {
         Ok(Ok(()))
     }
 
-    /// Stores a hash at the present cost in place of a cheaper one of the same password. One statement.
-    pub(crate) fn raise_hash(&mut self, user: UserId, hash: &PasswordHash) -> Result<(), StoreError> {
-        diesel::update(users::table.filter(users::realm_id.eq(self.realm.0)).filter(users::id.eq(user.0)))
-            .set(users::password_hash.eq(hash.as_str()))
-            .execute(self.conn)?;
+    /// Stores a hash at the present cost in place of `from`, the cheaper one, if that is still the stored one. One
+    /// statement.
+    pub(crate) fn raise_hash(
+        &mut self,
+        user: UserId,
+        from: &PasswordHash,
+        to: &PasswordHash,
+    ) -> Result<(), StoreError> {
+        let target = users::table
+            .filter(users::realm_id.eq(self.realm.0))
+            .filter(users::id.eq(user.0))
+            .filter(users::password_hash.eq(from.as_str()));
+        diesel::update(target).set(users::password_hash.eq(to.as_str())).execute(self.conn)?;
         Ok(())
     }
 }

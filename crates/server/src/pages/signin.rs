@@ -132,7 +132,7 @@ async fn sign_in(
                         user: credential.user,
                         state: credential.state,
                         password_matches: matches && same,
-                        rehashed,
+                        rehashed: hash.clone().zip(rehashed),
                     };
                     (Some(account), previous)
                 }
