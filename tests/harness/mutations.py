@@ -127,11 +127,11 @@ def restore(patch):
 def build(package):
     """Builds what a test of the package runs, in the copy; gives its tests."""
     environment = {"CARGO_TARGET_DIR": BUILD}
-    if package == "signet-tests":
-        status, _ = call(["cargo", "build", "-q", "-p", "signet-server"], environment, TREE)
-        if status:
-            return None
-        return build_tests(["-q", "--workspace", "--test", "it"], environment, TREE)
+    if package in ("signet-storage", "signet-server", "signet-tests"):
+        # As `tests/run` builds, so that the dependencies copied from there serve: other selections of packages
+        # switch on other features of them.
+        status, _ = call(["cargo", "build", "-q", "--workspace", "--bins", "--tests"], environment, TREE)
+        return None if status else build_tests(["-q", "--workspace"], environment, TREE)
     return build_tests(["-q", "-p", package], environment, TREE)
 
 
