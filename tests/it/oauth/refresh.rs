@@ -185,7 +185,7 @@ async fn a_hundred_concurrent_refreshes_give_one_successor() {
         let scene = Scene::on(database, spec).await;
         let tokens = offline(&scene).await;
         let token = flow::member(&tokens, "refresh_token");
-        let one = || {
+        let one = |token: &str| {
             let mut fields = vec![("grant_type", "refresh_token"), ("refresh_token", token)];
             if scene.client.secret.is_none() {
                 fields.push(("client_id", &scene.client.id));
@@ -196,9 +196,11 @@ async fn a_hundred_concurrent_refreshes_give_one_successor() {
                 None => request,
             }
         };
+        // Connections are made on demand: with all of them up, the requests really meet.
+        at_once((0..32).map(|_| one("unknown")).collect()).await;
         let (mut successors, mut access) = (BTreeSet::new(), BTreeSet::new());
         let mut last = json!(null);
-        for answer in at_once((0..100).map(|_| one()).collect()).await {
+        for answer in at_once((0..100).map(|_| one(token)).collect()).await {
             last = flow::granted(answer).await;
             successors.insert(flow::member(&last, "refresh_token").to_owned());
             access.insert(flow::member(&last, "access_token").to_owned());
