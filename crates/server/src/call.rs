@@ -111,6 +111,7 @@ fn decode(raw: &[u8]) -> Result<Params, BadInput> {
 /// From where a request came, for the audit log.
 pub fn origin(request: &HttpRequest) -> Origin {
     Origin {
+        actor: None,
         address: request.peer_addr().map(|peer| peer.ip().to_string()),
         user_agent: request
             .headers()

@@ -13,8 +13,9 @@ use actix_web::{
 use signet_storage::data_dir::private_socket_dir;
 
 use crate::{
+    admin::Desk,
     app::App,
-    cli::command::{self, Backend, Command, Reply},
+    cli::command::{self, Command, Reply},
     config::Config,
     startup::Opened,
 };
@@ -77,12 +78,14 @@ async fn run(app: Data<App>, http: HttpRequest, command: Json<Command>) -> HttpR
     let Some(Peer(uid)) = peer.filter(|peer| peer.0 == rustix::process::geteuid().as_raw()) else {
         return HttpResponse::Forbidden().finish();
     };
-    let backend = Backend {
+    let desk = Desk {
         store: app.store.clone(),
+        realm: app.realm.clone(),
         hasher: app.hasher.clone(),
-        operator: signet_storage::Origin { operator: Some(format!("uid:{uid}")), ..Default::default() },
+        passwords: app.passwords.clone(),
+        origin: signet_storage::Origin { operator: Some(format!("uid:{uid}")), ..Default::default() },
     };
-    let reply = command::run(&backend, command.into_inner()).await;
+    let reply = command::run(&desk, command.into_inner()).await;
     let line = serde_json::to_string(&reply).unwrap_or_default();
     HttpResponse::Ok().content_type("application/x-ndjson").body(format!("{line}\n"))
 }

@@ -2,6 +2,7 @@
 //!
 //! `routes.rs` is the whole route map; a handler of `POST /oauth/token` lives in `oauth/token.rs`.
 
+pub mod admin;
 pub mod app;
 pub mod call;
 pub mod cli;

@@ -53,6 +53,7 @@ impl Apply<signet_oidc::Change> for Tx<'_> {
                         client: event.client.map(|client| client.0),
                         session: event.session.map(|session| session.0),
                         grant: event.grant.map(|grant| grant.0),
+                        object: None,
                         detail: event.detail.map(str::to_owned),
                         typed: None,
                         salt: turn.bytes(),

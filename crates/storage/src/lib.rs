@@ -26,6 +26,6 @@ pub mod sweep;
 pub mod users;
 
 pub use apply::Apply;
-pub use audit::Origin;
+pub use audit::{Actor, Origin};
 pub use error::StoreError;
 pub use store::{Store, Tx};

@@ -80,6 +80,8 @@ diesel::table! {
         built_in -> Bool,
         permissions -> Array<Text>,
         created_at -> Timestamptz,
+        description -> Text,
+        updated_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -89,6 +91,10 @@ diesel::table! {
 
 diesel::table! {
     user_roles (user_id, role_id) { user_id -> Uuid, role_id -> Int8, created_at -> Timestamptz, }
+}
+
+diesel::table! {
+    client_roles (client_key, role_id) { client_key -> Int8, role_id -> Int8, created_at -> Timestamptz, }
 }
 
 diesel::table! {
@@ -232,6 +238,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     roles,
     role_parents,
     user_roles,
+    client_roles,
     sessions,
     consents,
     grants,

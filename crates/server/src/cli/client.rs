@@ -17,8 +17,8 @@ use signet_oidc::{
 };
 use signet_storage::Apply;
 
-use super::command::{Backend, Reply, store_failed};
-use crate::{entropy, startup::PLAYGROUND_CLIENT};
+use super::command::{Reply, store_failed};
+use crate::{admin::Desk, entropy, startup::PLAYGROUND_CLIENT};
 
 /// `signet client …`
 #[derive(Debug, Subcommand, Serialize, Deserialize)]
@@ -71,14 +71,14 @@ pub struct CreateClient {
     pub(super) json: bool,
 }
 
-pub(super) async fn create(backend: &Backend, create: CreateClient) -> Result<Reply, Reply> {
+pub(super) async fn create(desk: &Desk, create: CreateClient) -> Result<Reply, Reply> {
     let mut turn = entropy::turn().map_err(|error| Reply::failed("entropy", error))?;
     let secret = turn.secret();
     let made = turn.uuid().simple().to_string();
     let (client, secret) = build_client(create, made, secret)?;
     let stored = client.clone();
-    let origin = backend.operator.clone();
-    let written = backend
+    let origin = desk.origin.clone();
+    let written = desk
         .store
         .transaction(move |tx| {
             if !tx.put_client(&stored, turn.now(), false)? {
@@ -225,8 +225,8 @@ fn describe(client: &Client) -> Value {
     })
 }
 
-pub(super) async fn list(backend: &Backend) -> Result<Reply, Reply> {
-    let clients = backend
+pub(super) async fn list(desk: &Desk) -> Result<Reply, Reply> {
+    let clients = desk
         .store
         .read(|tx| {
             let mut all = Vec::new();

@@ -5,13 +5,13 @@ use std::fmt;
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use signet_storage::{Origin, Store, StoreError};
+use signet_storage::StoreError;
 
 use super::{
     client::{self, ClientCommand},
     user::{self, UserCommand},
 };
-use crate::hashing::Hasher;
+use crate::admin::Desk;
 
 /// A command.
 #[derive(Debug, Subcommand, Serialize, Deserialize)]
@@ -47,16 +47,6 @@ impl Command {
     }
 }
 
-/// What a command works on.
-pub struct Backend {
-    /// The database.
-    pub store: Store,
-    /// Password hashing.
-    pub hasher: Hasher,
-    /// Who gave the command.
-    pub operator: Origin,
-}
-
 /// How a command ended.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -85,11 +75,11 @@ impl Reply {
 }
 
 /// Carries a command out.
-pub async fn run(backend: &Backend, command: Command) -> Reply {
+pub async fn run(desk: &Desk, command: Command) -> Reply {
     let result = match command {
-        Command::Client(ClientCommand::Create(create)) => client::create(backend, create).await,
-        Command::Client(ClientCommand::List { .. }) => client::list(backend).await,
-        Command::User(UserCommand::Create(create)) => user::create(backend, create).await,
+        Command::Client(ClientCommand::Create(create)) => client::create(desk, create).await,
+        Command::Client(ClientCommand::List { .. }) => client::list(desk).await,
+        Command::User(UserCommand::Create(create)) => user::create(desk, create).await,
     };
     result.unwrap_or_else(|reply| reply)
 }

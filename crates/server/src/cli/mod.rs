@@ -10,15 +10,17 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
+use signet_identity::password::PasswordPolicy;
 use zeroize::Zeroizing;
 
 use crate::{
+    admin::Desk,
     config::Config,
     control,
     serve::{self, ServeError},
     startup::{self, Migrate, StartError},
 };
-use command::{Backend, Command, Reply};
+use command::{Command, Reply};
 
 /// An OpenID Connect provider.
 #[derive(Debug, Parser)]
@@ -132,9 +134,15 @@ async fn carry_out(config: Config, command: Command) -> Result<Reply, CliError> 
         Err(error) if error.is_locked() => return Ok(control::ask(&config, &command).await?),
         other => other?,
     };
-    let backend = Backend { store: opened.store.clone(), hasher: startup::hasher(), operator: startup::operator() };
-    let reply = command::run(&backend, command).await;
-    drop(backend);
+    let desk = Desk {
+        store: opened.store.clone(),
+        realm: opened.realm.clone(),
+        hasher: startup::hasher(),
+        passwords: PasswordPolicy::default(),
+        origin: startup::operator(),
+    };
+    let reply = command::run(&desk, command).await;
+    drop(desk);
     serve::close(opened).await;
     Ok(reply)
 }

@@ -10,8 +10,8 @@ use signet_oidc::secret::Secret;
 use signet_storage::Apply;
 use zeroize::Zeroize;
 
-use super::command::{Backend, Reply, store_failed};
-use crate::{entropy, pages::register::new_user};
+use super::command::{Reply, store_failed};
+use crate::{admin::Desk, entropy, pages::register::new_user};
 
 /// `signet user …`
 #[derive(Debug, Subcommand, Serialize, Deserialize)]
@@ -59,7 +59,7 @@ impl Drop for CreateUser {
     }
 }
 
-pub(super) async fn create(backend: &Backend, create: CreateUser) -> Result<Reply, Reply> {
+pub(super) async fn create(desk: &Desk, create: CreateUser) -> Result<Reply, Reply> {
     let mut turn = entropy::turn().map_err(|error| Reply::failed("entropy", error))?;
     let made = create.password.is_none().then(|| turn.secret());
     let typed = made.as_ref().map(Secret::expose).or(create.password.as_deref()).unwrap_or_default();
@@ -70,17 +70,14 @@ pub(super) async fn create(backend: &Backend, create: CreateUser) -> Result<Repl
             Reply::failed("invalid_account", lines.join("\n"))
         })?;
     let salt = turn.bytes();
-    let hash = backend
-        .hasher
-        .hash(registration.password.clone(), salt)
-        .await
-        .map_err(|error| Reply::failed("hashing", error))?;
+    let hash =
+        desk.hasher.hash(registration.password.clone(), salt).await.map_err(|error| Reply::failed("hashing", error))?;
     let mut user = new_user(&registration, hash, &mut turn);
     user.email_verified = create.email_verified;
     user.administrator = create.admin;
     let (id, subject) = (user.id, user.subject.clone());
-    let origin = backend.operator.clone();
-    let stored = backend
+    let origin = desk.origin.clone();
+    let stored = desk
         .store
         .transaction(move |tx| {
             let event = Event { kind: EventKind::Registered, user: Some(id), session: None, typed: None };

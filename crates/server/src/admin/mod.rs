@@ -1,0 +1,107 @@
+//! Administration: what the API, the command line and `signet apply` do, once for all three.
+//!
+//! A function here takes the [`Desk`] and plain values, checks them, changes what is stored together with its audit row
+//! in one transaction, and answers a plain value. It knows nothing of HTTP or of the command line.
+
+use std::borrow::Cow;
+
+use signet_identity::password::PasswordPolicy;
+use signet_oidc::realm::Realm;
+use signet_storage::{Origin, Store, StoreError};
+
+use crate::{entropy::NoEntropy, hashing};
+
+/// Where administration is done, and by whom.
+#[derive(Clone)]
+pub struct Desk {
+    /// The database.
+    pub store: Store,
+    /// Issuer and policy.
+    pub realm: Realm,
+    /// Password hashing.
+    pub hasher: hashing::Hasher,
+    /// Which passwords are accepted.
+    pub passwords: PasswordPolicy,
+    /// Who does it, from where.
+    pub origin: Origin,
+}
+
+/// What an administrative act is refused with.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(Refusal),
+    /// A value is not acceptable.
+    #[error("{0}")]
+    Invalid(Refusal),
+    /// It clashes with what is stored.
+    #[error("{0}")]
+    Conflict(Refusal),
+    /// Worth trying again in a moment.
+    #[error("{0}")]
+    Busy(Refusal),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No randomness.
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+}
+
+/// Why, for programs and for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// Stable, in snake_case.
+    pub code: &'static str,
+    /// A sentence that says what to change.
+    pub message: Cow<'static, str>,
+    /// The member of the input that is wrong, as it is named there.
+    pub field: Option<&'static str>,
+}
+
+impl AdminError {
+    /// There is no such thing.
+    pub fn not_found(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::NotFound(Refusal { code, message: message.into(), field: None })
+    }
+
+    /// A value is not acceptable.
+    pub fn invalid(code: &'static str, field: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::Invalid(Refusal { code, message: message.into(), field: Some(field) })
+    }
+
+    /// It clashes with what is stored.
+    pub fn conflict(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::Conflict(Refusal { code, message: message.into(), field: None })
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound(refusal) | Self::Invalid(refusal) | Self::Conflict(refusal) | Self::Busy(refusal) => {
+                refusal.code
+            }
+            Self::Store(StoreError::Unavailable(_)) => "unavailable",
+            Self::Store(_) | Self::Entropy(_) => "internal",
+        }
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::NotFound(_) => 404,
+            Self::Invalid(_) => 422,
+            Self::Conflict(_) => 409,
+            Self::Busy(_) | Self::Store(StoreError::Unavailable(_)) => 503,
+            Self::Store(_) | Self::Entropy(_) => 500,
+        }
+    }
+}
+
+impl From<hashing::Refusal> for AdminError {
+    fn from(error: hashing::Refusal) -> Self {
+        Self::Busy(Refusal { code: "busy", message: error.to_string().into(), field: None })
+    }
+}
