@@ -17,7 +17,7 @@ use signet_oidc::{
 };
 use signet_storage::Apply;
 
-use super::command::{Reply, store_failed};
+use super::command::{Reply, Run, store_failed};
 use crate::{admin::Desk, entropy, startup::PLAYGROUND_CLIENT};
 
 /// `signet client …`
@@ -26,11 +26,7 @@ pub enum ClientCommand {
     /// Register an application; its secret is shown once.
     Create(CreateClient),
     /// List applications.
-    List {
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
+    List,
 }
 
 /// `signet client create`
@@ -66,12 +62,18 @@ pub struct CreateClient {
     /// The client's identifier; made when not given.
     #[arg(long = "client-id", value_name = "ID")]
     client_id: Option<String>,
-    /// Print JSON.
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
-pub(super) async fn create(desk: &Desk, create: CreateClient) -> Result<Reply, Reply> {
+impl Run for ClientCommand {
+    async fn run(self, desk: &Desk) -> Result<Reply, Reply> {
+        match self {
+            Self::Create(new) => create(desk, new).await,
+            Self::List => list(desk).await,
+        }
+    }
+}
+
+async fn create(desk: &Desk, create: CreateClient) -> Result<Reply, Reply> {
     let mut turn = entropy::turn().map_err(|error| Reply::failed("entropy", error))?;
     let secret = turn.secret();
     let made = turn.uuid().simple().to_string();
@@ -225,7 +227,7 @@ fn describe(client: &Client) -> Value {
     })
 }
 
-pub(super) async fn list(desk: &Desk) -> Result<Reply, Reply> {
+async fn list(desk: &Desk) -> Result<Reply, Reply> {
     let clients = desk
         .store
         .read(|tx| {

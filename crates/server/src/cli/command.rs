@@ -1,4 +1,7 @@
 //! Commands that work on the database: here, or in the server that holds it.
+//!
+//! A new group of commands is a type with clap's `Subcommand` (or `Args`) that implements [`Run`], and one line in the
+//! list below.
 
 use std::fmt;
 
@@ -7,15 +10,48 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use signet_storage::StoreError;
 
-use super::{
-    client::{self, ClientCommand},
-    user::{self, UserCommand},
-};
-use crate::admin::Desk;
+use super::{client::ClientCommand, exit::Exit, user::UserCommand};
+use crate::admin::{AdminError, Desk};
 
-/// A command.
-#[derive(Debug, Subcommand, Serialize, Deserialize)]
-pub enum Command {
+/// What a group of commands does.
+pub(crate) trait Run: Sized {
+    /// In the process of whoever typed it, before a database is opened: reads files, standard input, passwords.
+    fn prepare(&mut self) -> Result<(), Reply> {
+        Ok(())
+    }
+
+    /// At the desk: in this process, or in the server that holds the database.
+    async fn run(self, desk: &Desk) -> Result<Reply, Reply>;
+}
+
+macro_rules! commands {
+    ($($(#[$meta:meta])* $name:ident($group:ty),)*) => {
+        /// A command.
+        #[derive(Debug, Subcommand, Serialize, Deserialize)]
+        pub enum Command {
+            $($(#[$meta])* $name($group),)*
+        }
+
+        impl Command {
+            /// Reads what the command needs from the terminal it was typed at.
+            pub(super) fn prepare(&mut self) -> Result<(), Reply> {
+                match self {
+                    $(Self::$name(group) => group.prepare(),)*
+                }
+            }
+        }
+
+        /// Carries a command out.
+        pub async fn run(desk: &Desk, command: Command) -> Reply {
+            let result = match command {
+                $(Command::$name(group) => group.run(desk).await,)*
+            };
+            result.unwrap_or_else(|reply| reply)
+        }
+    };
+}
+
+commands! {
     /// Applications that sign people in through Signet.
     #[command(subcommand)]
     Client(ClientCommand),
@@ -24,30 +60,7 @@ pub enum Command {
     User(UserCommand),
 }
 
-impl Command {
-    /// Whether the answer is wanted as JSON.
-    pub fn json(&self) -> bool {
-        match self {
-            Self::Client(ClientCommand::Create(create)) => create.json,
-            Self::Client(ClientCommand::List { json }) => *json,
-            Self::User(UserCommand::Create(create)) => create.json,
-        }
-    }
-
-    /// Whether a password is to be read from standard input.
-    pub fn wants_password(&self) -> bool {
-        matches!(self, Self::User(UserCommand::Create(create)) if create.password_stdin)
-    }
-
-    /// Sets the password that was read.
-    pub fn set_password(&mut self, text: &str) {
-        if let Self::User(UserCommand::Create(create)) = self {
-            create.password = Some(text.to_owned());
-        }
-    }
-}
-
-/// How a command ended.
+/// How a command ended, or how it goes on.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Reply {
@@ -58,34 +71,81 @@ pub enum Reply {
         /// For scripts.
         value: Value,
     },
+    /// A plan that has changes: printed like [`Reply::Done`], with an exit code of its own.
+    Changes {
+        /// For people.
+        text: String,
+        /// For scripts.
+        value: Value,
+    },
+    /// A part of the answer. The command line prints it and sends `then`.
+    More {
+        /// For people; nothing is printed when it is empty.
+        text: String,
+        /// For scripts, one line each.
+        value: Vec<Value>,
+        /// What follows.
+        then: Box<Command>,
+        /// Milliseconds to wait before.
+        pause: u64,
+    },
+    /// Nothing is done yet. The command line shows the text, asks, and sends `then` when the answer is yes.
+    Ask {
+        /// What would be done.
+        text: String,
+        /// The question.
+        question: String,
+        /// The command, confirmed.
+        then: Box<Command>,
+    },
     /// Not done.
     Failed {
         /// A stable code.
         code: String,
         /// What to change.
         message: String,
+        /// The member of the input that is wrong.
+        #[serde(default)]
+        field: Option<String>,
+        /// The exit code.
+        #[serde(default)]
+        exit: Exit,
     },
 }
 
 impl Reply {
+    /// Done: what people and what scripts read.
+    pub(super) fn done(text: impl Into<String>, value: Value) -> Self {
+        Self::Done { text: text.into(), value }
+    }
+
     /// A refusal.
     pub(super) fn failed(code: &str, message: impl fmt::Display) -> Self {
-        Self::Failed { code: code.to_owned(), message: message.to_string() }
+        Self::Failed { code: code.to_owned(), message: message.to_string(), field: None, exit: Exit::Failed }
     }
 }
 
-/// Carries a command out.
-pub async fn run(desk: &Desk, command: Command) -> Reply {
-    let result = match command {
-        Command::Client(ClientCommand::Create(create)) => client::create(desk, create).await,
-        Command::Client(ClientCommand::List { .. }) => client::list(desk).await,
-        Command::User(UserCommand::Create(create)) => user::create(desk, create).await,
-    };
-    result.unwrap_or_else(|reply| reply)
+impl From<AdminError> for Reply {
+    /// The detail of what is nobody's fault goes to the log.
+    fn from(error: AdminError) -> Self {
+        let exit = match &error {
+            AdminError::NotFound(_) => Exit::NotFound,
+            AdminError::Busy(_) | AdminError::Store(StoreError::Unavailable(_)) => Exit::Unavailable,
+            AdminError::Invalid(_) | AdminError::Conflict(_) => Exit::Failed,
+            AdminError::Store(_) | AdminError::Entropy(_) => {
+                tracing::error!(%error, "a command failed");
+                Exit::Failed
+            }
+        };
+        let field = match &error {
+            AdminError::Invalid(refusal) => refusal.field.map(str::to_owned),
+            _ => None,
+        };
+        Self::Failed { code: error.code().to_owned(), message: error.to_string(), field, exit }
+    }
 }
 
 /// A storage error as an answer; the detail goes to the log.
 pub(super) fn store_failed(error: StoreError) -> Reply {
-    tracing::error!(%error, "a command failed");
-    Reply::failed("storage", error)
+    AdminError::from(error).into()
 }

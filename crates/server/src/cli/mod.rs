@@ -2,39 +2,45 @@
 
 pub mod client;
 pub mod command;
+mod docs;
+pub mod exit;
+mod output;
 pub mod user;
 
-use std::{
-    io::{self, Read as _, Write as _},
-    process::ExitCode,
-};
+use std::{io, process::ExitCode, time::Duration};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use signet_identity::password::PasswordPolicy;
-use zeroize::Zeroizing;
+use signet_storage::StoreError;
 
 use crate::{
     admin::Desk,
     config::Config,
     control,
     serve::{self, ServeError},
-    startup::{self, Migrate, StartError},
+    startup::{self, Migrate, Opened, StartError},
 };
 use command::{Command, Reply};
+use exit::Exit;
+use output::Output;
 
 /// An OpenID Connect provider.
 #[derive(Debug, Parser)]
-#[command(
-    name = "signet",
-    version,
-    about,
-    after_help = "Without a command, `signet` serves. Settings come from the \
-environment: SIGNET_ISSUER, SIGNET_BIND, SIGNET_DATA_DIR, DATABASE_URL, REDIS_URL, SIGNET_SECRET_KEY, \
-SIGNET_ADMIN_EMAIL, SIGNET_ADMIN_PASSWORD."
-)]
+#[command(name = "signet", version, about, after_help = help())]
 struct Arguments {
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
     #[command(subcommand)]
     action: Option<Action>,
+}
+
+fn help() -> String {
+    format!(
+        "Without a command, `signet` serves. Settings come from the environment: SIGNET_ISSUER, SIGNET_BIND, \
+SIGNET_DATA_DIR, DATABASE_URL, REDIS_URL, SIGNET_SECRET_KEY, SIGNET_ADMIN_EMAIL, SIGNET_ADMIN_PASSWORD.\n\n{}",
+        Exit::help()
+    )
 }
 
 #[derive(Debug, Subcommand)]
@@ -43,13 +49,25 @@ enum Action {
     Serve,
     /// Bring the database's schema up to date, and stop.
     Migrate,
+    /// Print the completion script of a shell.
+    Completions(docs::Completions),
+    /// Print the manual page of the program or of a command.
+    Man(docs::Man),
     #[command(flatten)]
     Command(Command),
 }
 
-/// Runs the program; the exit code says how it went: 0 done, 1 failed, 2 wrong usage or configuration.
+/// Runs the program; [`Exit`] says what its exit code means.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let output = Output { json: arguments.json };
+    let action = arguments.action.unwrap_or(Action::Serve);
+    // What needs no configuration.
+    let action = match action {
+        Action::Completions(completions) => return printed(output, completions.print(Arguments::command())).into(),
+        Action::Man(man) => return printed(output, man.print(Arguments::command())).into(),
+        action => action,
+    };
     let filter = std::env::var("SIGNET_LOG")
         .unwrap_or_else(|_| "warn,actix_http=off,signet_server=info,signet_storage=info".to_owned());
     tracing_subscriber::fmt()
@@ -60,16 +78,26 @@ pub fn main() -> ExitCode {
     let config = match Config::from_env() {
         Ok(config) => config,
         Err(errors) => {
-            eprintln!("{errors}");
-            return ExitCode::from(2);
+            output.fail("configuration", &errors.to_string(), None);
+            return Exit::Usage.into();
         }
     };
-    let action = arguments.action.unwrap_or(Action::Serve);
-    let result = actix_web::rt::System::new().block_on(run(config, action));
-    result.unwrap_or_else(|error| {
-        eprintln!("{error}");
-        ExitCode::FAILURE
-    })
+    let result = actix_web::rt::System::new().block_on(run(config, action, output));
+    let exit = result.unwrap_or_else(|error| {
+        output.fail(error.code(), &error.to_string(), None);
+        error.exit()
+    });
+    exit.into()
+}
+
+fn printed<E: std::fmt::Display>(output: Output, result: Result<(), E>) -> Exit {
+    match result {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            output.fail("not_printed", &error.to_string(), None);
+            Exit::Failed
+        }
+    }
 }
 
 /// What the command line can fail with; each is one line.
@@ -81,93 +109,140 @@ enum CliError {
     Start(#[from] StartError),
     #[error(transparent)]
     Control(#[from] control::ControlError),
-    #[error("the password could not be read from standard input")]
-    Input,
     #[error("the work was cut off")]
     CutOff,
 }
 
-async fn run(config: Config, action: Action) -> Result<ExitCode, CliError> {
+impl CliError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Serve(_) => "not_serving",
+            Self::Start(_) => "not_opened",
+            Self::Control(_) => "no_answer",
+            Self::CutOff => "cut_off",
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Start(StartError::Store(StoreError::Unavailable(_))) | Self::Control(_) => Exit::Unavailable,
+            _ => Exit::Failed,
+        }
+    }
+}
+
+async fn run(config: Config, action: Action, output: Output) -> Result<Exit, CliError> {
     match action {
         Action::Serve => {
             serve::serve(config).await?;
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Done)
         }
         Action::Migrate => {
             let migrating = config.clone();
             let ran = tokio::task::spawn_blocking(move || startup::migrate(&migrating, &progress))
                 .await
                 .map_err(|_| CliError::CutOff)?;
-            let text = match ran {
+            let (text, ran) = match ran {
                 // The server that holds the embedded database migrated it when it started.
                 Err(error) if error.is_locked() => {
-                    control::ask(&config, &Command::Client(client::ClientCommand::List { json: true })).await?;
-                    "The schema is up to date; the running Signet saw to that.".to_owned()
+                    control::ask(&config, &Command::Client(client::ClientCommand::List)).await?;
+                    ("The schema is up to date; the running Signet saw to that.".to_owned(), Vec::new())
                 }
                 Err(error) => return Err(error.into()),
-                Ok(ran) if ran.is_empty() => "The schema is up to date.".to_owned(),
-                Ok(ran) => format!("Ran {}.", ran.join(", ")),
+                Ok(ran) if ran.is_empty() => ("The schema is up to date.".to_owned(), ran),
+                Ok(ran) => (format!("Ran {}.", ran.join(", ")), ran),
             };
-            say(&text);
-            Ok(ExitCode::SUCCESS)
+            Ok(output.finish(Reply::done(text, serde_json::json!({ "ran": ran }))))
         }
+        // Answered before the configuration was read.
+        Action::Completions(_) | Action::Man(_) => Ok(Exit::Done),
         Action::Command(mut command) => {
-            if command.wants_password() {
-                let mut text = Zeroizing::new(String::new());
-                io::stdin().read_to_string(&mut text).map_err(|_| CliError::Input)?;
-                command.set_password(text.trim_end_matches(['\r', '\n']));
+            if let Err(reply) = command.prepare() {
+                return Ok(output.finish(reply));
             }
-            let json = command.json();
-            let reply = carry_out(config, command).await?;
-            Ok(print(reply, json))
+            let door = Door::open(config).await?;
+            let answered = converse(&door, command, output).await;
+            door.close().await;
+            answered.map(|reply| output.finish(reply))
         }
     }
 }
 
-/// To the database where it can be opened, else through the control socket of the server that holds it.
-async fn carry_out(config: Config, command: Command) -> Result<Reply, CliError> {
-    let opening = config.clone();
-    let opened = tokio::task::spawn_blocking(move || startup::open(&opening, Migrate::WhenEmpty, &progress))
-        .await
-        .map_err(|_| CliError::CutOff)?;
-    let opened = match opened {
-        Err(error) if error.is_locked() => return Ok(control::ask(&config, &command).await?),
-        other => other?,
-    };
-    let desk = Desk {
-        store: opened.store.clone(),
-        realm: opened.realm.clone(),
-        hasher: startup::hasher(),
-        passwords: PasswordPolicy::default(),
-        origin: startup::operator(),
-    };
-    let reply = command::run(&desk, command).await;
-    drop(desk);
-    serve::close(opened).await;
-    Ok(reply)
+/// Sends a command, and what follows from its answers, until there is a last answer.
+async fn converse(door: &Door, mut command: Command, output: Output) -> Result<Reply, CliError> {
+    loop {
+        command = match door.send(command).await? {
+            Reply::Ask { text, question, then } if output.can_ask() => {
+                if !output::confirm(&text, &question) {
+                    return Ok(Reply::Failed {
+                        code: "unconfirmed".to_owned(),
+                        message: "Nothing was changed.".to_owned(),
+                        field: None,
+                        exit: Exit::Unconfirmed,
+                    });
+                }
+                *then
+            }
+            Reply::More { text, value, then, pause } => {
+                output.answer(&text, &value);
+                if pause > 0 {
+                    // Whoever follows something ends it with Ctrl-C.
+                    let stopped = tokio::time::timeout(Duration::from_millis(pause), tokio::signal::ctrl_c()).await;
+                    if stopped.is_ok() {
+                        return Ok(Reply::More { text: String::new(), value: Vec::new(), then, pause: 0 });
+                    }
+                }
+                *then
+            }
+            reply => return Ok(reply),
+        }
+    }
+}
+
+/// The way to the database.
+enum Door {
+    /// It is open in this process.
+    Here(Box<(Desk, Opened)>),
+    /// A running server holds it and answers on its control socket.
+    Server(Box<Config>),
+}
+
+impl Door {
+    async fn open(config: Config) -> Result<Self, CliError> {
+        let opening = config.clone();
+        let opened = tokio::task::spawn_blocking(move || startup::open(&opening, Migrate::WhenEmpty, &progress))
+            .await
+            .map_err(|_| CliError::CutOff)?;
+        let opened = match opened {
+            Err(error) if error.is_locked() => return Ok(Self::Server(Box::new(config))),
+            other => other?,
+        };
+        let desk = Desk {
+            store: opened.store.clone(),
+            realm: opened.realm.clone(),
+            hasher: startup::hasher(),
+            passwords: PasswordPolicy::default(),
+            origin: startup::operator(),
+        };
+        Ok(Self::Here(Box::new((desk, opened))))
+    }
+
+    async fn send(&self, command: Command) -> Result<Reply, CliError> {
+        match self {
+            Self::Here(here) => Ok(command::run(&here.0, command).await),
+            Self::Server(config) => Ok(control::ask(config, &command).await?),
+        }
+    }
+
+    async fn close(self) {
+        if let Self::Here(here) = self {
+            let (desk, opened) = *here;
+            drop(desk);
+            serve::close(opened).await;
+        }
+    }
 }
 
 fn progress(line: &str) {
     eprintln!("{line}");
-}
-
-fn print(reply: Reply, json: bool) -> ExitCode {
-    match reply {
-        Reply::Done { text, value } => {
-            say(&if json { value.to_string() } else { text });
-            ExitCode::SUCCESS
-        }
-        Reply::Failed { code, message } => {
-            if json {
-                say(&serde_json::json!({ "error": code, "message": message }).to_string());
-            }
-            eprintln!("{message}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// A line to standard output. A reader that went away, as `head` does, is no error.
-fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
 }

@@ -1,6 +1,9 @@
 //! `signet user …`
 
-use std::fmt;
+use std::{
+    fmt,
+    io::{self, Read as _},
+};
 
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
@@ -8,9 +11,9 @@ use serde_json::{Value, json};
 use signet_identity::{Change, Event, EventKind, password::Password, registration};
 use signet_oidc::secret::Secret;
 use signet_storage::Apply;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
-use super::command::{Reply, store_failed};
+use super::command::{Reply, Run, store_failed};
 use crate::{admin::Desk, entropy, pages::register::new_user};
 
 /// `signet user …`
@@ -32,19 +35,38 @@ pub struct CreateUser {
     email: String,
     /// Read the password from standard input.
     #[arg(long, conflicts_with = "password")]
-    pub(super) password_stdin: bool,
+    password_stdin: bool,
     /// The password. Other users of this machine can see it; prefer --password-stdin.
     #[arg(long)]
-    pub(super) password: Option<String>,
+    password: Option<String>,
     /// The address is known to be the person's.
     #[arg(long)]
     email_verified: bool,
     /// Give it the role `admin`.
     #[arg(long)]
     admin: bool,
-    /// Print JSON.
-    #[arg(long)]
-    pub(super) json: bool,
+}
+
+impl Run for UserCommand {
+    fn prepare(&mut self) -> Result<(), Reply> {
+        match self {
+            Self::Create(create) if create.password_stdin => {
+                let mut text = Zeroizing::new(String::new());
+                io::stdin().read_to_string(&mut text).map_err(|_| {
+                    Reply::failed("input", "The password could not be read from standard input: is it UTF-8?")
+                })?;
+                create.password = Some(text.trim_end_matches(['\r', '\n']).to_owned());
+                Ok(())
+            }
+            Self::Create(_) => Ok(()),
+        }
+    }
+
+    async fn run(self, desk: &Desk) -> Result<Reply, Reply> {
+        match self {
+            Self::Create(new) => create(desk, new).await,
+        }
+    }
 }
 
 impl fmt::Debug for CreateUser {
@@ -59,7 +81,7 @@ impl Drop for CreateUser {
     }
 }
 
-pub(super) async fn create(desk: &Desk, create: CreateUser) -> Result<Reply, Reply> {
+async fn create(desk: &Desk, create: CreateUser) -> Result<Reply, Reply> {
     let mut turn = entropy::turn().map_err(|error| Reply::failed("entropy", error))?;
     let made = create.password.is_none().then(|| turn.secret());
     let typed = made.as_ref().map(Secret::expose).or(create.password.as_deref()).unwrap_or_default();
