@@ -9,7 +9,10 @@ use signet_identity::password::PasswordPolicy;
 use signet_oidc::{client::Client, id::ClientId, jose::Keyring, realm::Realm, secret::DerivationKey};
 use signet_storage::{Store, StoreError, keys::Derivation, seal::Purpose};
 
-use crate::{guard::cookies::CookieNames, hashing::Hasher};
+use crate::{
+    guard::{cookies::CookieNames, proxy::TrustedProxies},
+    hashing::Hasher,
+};
 
 /// The provider, one per process.
 pub struct App {
@@ -33,6 +36,8 @@ pub struct App {
     pub csrf_key: DerivationKey,
     /// Answers carry their statement count.
     pub count_statements: bool,
+    /// Whose word about a client's address counts.
+    pub proxies: ArcSwap<TrustedProxies>,
     published: ArcSwap<Published>,
     clients: Cache<ClientId, Arc<Client>>,
 }
@@ -57,6 +62,8 @@ pub struct Parts {
     pub hasher: Hasher,
     /// Answers carry their statement count.
     pub count_statements: bool,
+    /// Whose word about a client's address counts.
+    pub proxies: TrustedProxies,
 }
 
 impl App {
@@ -90,6 +97,7 @@ impl App {
             successor_key,
             csrf_key,
             count_statements: parts.count_statements,
+            proxies: ArcSwap::from_pointee(parts.proxies),
             published: ArcSwap::from_pointee(published),
             clients: Cache::builder().max_capacity(10_000).time_to_live(std::time::Duration::from_mins(1)).build(),
             realm: parts.realm,

@@ -10,6 +10,8 @@ use actix_web::{
 use signet_oidc::{Call, Params};
 use signet_storage::Origin;
 
+use crate::guard::proxy::client_address;
+
 /// The greatest form body, in bytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
 /// How long a body may take.
@@ -90,7 +92,7 @@ pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Call, BadIn
         url: request.uri().path().to_owned(),
         headers,
         params,
-        peer: request.peer_addr().map(|peer| peer.ip()),
+        peer: client_address(request),
         certificate: None,
     })
 }
@@ -112,7 +114,7 @@ fn decode(raw: &[u8]) -> Result<Params, BadInput> {
 pub fn origin(request: &HttpRequest) -> Origin {
     Origin {
         actor: None,
-        address: request.peer_addr().map(|peer| peer.ip().to_string()),
+        address: client_address(request).map(|address| address.to_string()),
         user_agent: request
             .headers()
             .get(header::USER_AGENT)

@@ -83,6 +83,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         store: opened.store.clone(),
         hasher: hasher.clone(),
         count_statements: config.count_statements,
+        proxies: config.trusted_proxies.clone(),
     })
     .await
     .map_err(StartError::from)?;

@@ -7,8 +7,10 @@ use signet_oidc::client::is_loopback_host;
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::guard::proxy::TrustedProxies;
+
 /// The names that are read.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "SIGNET_ISSUER",
     "SIGNET_BIND",
     "SIGNET_DATA_DIR",
@@ -17,6 +19,7 @@ const NAMES: [&str; 8] = [
     "SIGNET_SECRET_KEY",
     "SIGNET_ADMIN_EMAIL",
     "SIGNET_ADMIN_PASSWORD",
+    "SIGNET_PROXY__TRUSTED",
 ];
 
 /// What this process runs with.
@@ -40,6 +43,8 @@ pub struct Config {
     pub admin_email: String,
     /// The first administrator's password; made and shown once when absent.
     pub admin_password: Option<Zeroizing<String>>,
+    /// The proxies that are believed about a client's address.
+    pub trusted_proxies: TrustedProxies,
     /// Answers carry the number of SQL statements they took. Debug builds only.
     pub count_statements: bool,
 }
@@ -58,7 +63,7 @@ pub struct ConfigErrors(pub Vec<String>);
 impl Config {
     /// Reads the environment through `lookup`. Empty values count as absent.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
-        let [issuer, bind, data_dir, database, redis, secret, email, password] =
+        let [issuer, bind, data_dir, database, redis, secret, email, password, trusted] =
             NAMES.map(|name| lookup(name).filter(|value| !value.is_empty()));
         let mut errors = Vec::new();
         let mut note = |result: Result<_, String>| match result {
@@ -95,6 +100,10 @@ impl Config {
         if email.parse::<signet_identity::user::Email>().is_err() {
             errors_after.push(format!("SIGNET_ADMIN_EMAIL: {email:?} is not an email address"));
         }
+        let trusted = TrustedProxies::parse(trusted.as_deref().unwrap_or_default()).unwrap_or_else(|error| {
+            errors_after.push(format!("SIGNET_PROXY__TRUSTED: {error}"));
+            TrustedProxies::default()
+        });
         errors.extend(errors_after);
         let (Some((issuer, url)), Ok(bind), true) = (issuer, bind, errors.is_empty()) else {
             return Err(ConfigErrors(errors));
@@ -109,6 +118,7 @@ impl Config {
             secret_keys: secret_keys.and_then(Result::ok),
             admin_email: email,
             admin_password: password.map(Zeroizing::new),
+            trusted_proxies: trusted,
             count_statements: cfg!(debug_assertions) && lookup("SIGNET_TEST_COUNT_STATEMENTS").as_deref() == Some("1"),
         })
     }

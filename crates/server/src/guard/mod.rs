@@ -1,5 +1,6 @@
-//! What stands before the handlers: cookies, form protection, headers.
+//! What stands before the handlers: cookies, form protection, headers, trusted proxies.
 
 pub mod cookies;
 pub mod csrf;
 pub mod headers;
+pub mod proxy;
