@@ -17,3 +17,4 @@ pub mod playground;
 pub mod routes;
 pub mod serve;
 pub mod startup;
+pub mod telemetry;

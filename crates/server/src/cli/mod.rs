@@ -19,6 +19,7 @@ use crate::{
     control,
     serve::{self, ServeError},
     startup::{self, Migrate, Opened, StartError},
+    telemetry::logs::{self, LogConfig},
 };
 use command::{Command, Reply};
 use exit::Exit;
@@ -68,13 +69,11 @@ pub fn main() -> ExitCode {
         Action::Man(man) => return printed(output, man.print(Arguments::command())).into(),
         action => action,
     };
-    let filter = std::env::var("SIGNET_LOG")
-        .unwrap_or_else(|_| "warn,actix_http=off,signet_server=info,signet_storage=info".to_owned());
-    tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-        .with_target(false)
-        .init();
+    let level = std::env::var("SIGNET_LOG").unwrap_or_else(|_| logs::DEFAULT_LEVEL.to_owned());
+    if let Err(error) = logs::init(&LogConfig { level, format: logs::Format::default() }) {
+        output.fail("configuration", &format!("SIGNET_LOG: {error}"), None);
+        return Exit::Usage.into();
+    }
     let config = match Config::from_env() {
         Ok(config) => config,
         Err(errors) => {
