@@ -47,27 +47,53 @@ pub struct Event {
     pub typed: Option<String>,
 }
 
-/// The events of accounts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each variant is named by its stored code below")]
-pub enum EventKind {
-    Registered,
-    SignedIn,
-    SignInFailed,
+/// Declares an enum of events: a line of meaning, a variant, its stored code and the result it has. What is declared is
+/// in `ALL`, and so in the catalogue.
+macro_rules! events {
+    ($(#[doc = $about:literal])* $name:ident { $(#[doc = $meaning:literal] $variant:ident = $code:literal, $outcome:ident;)* }) => {
+        $(#[doc = $about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name {
+            $(#[doc = $meaning] $variant,)*
+        }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The stored code.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// The result it is recorded with: `success` or `refused`.
+            pub fn outcome(self) -> &'static str {
+                match self { $(Self::$variant => stringify!($outcome),)* }
+            }
+
+            /// What it means, for people.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning.trim_ascii_start(),)* }
+            }
+        }
+    };
+}
+
+events! {
+    /// The events of accounts.
+    EventKind {
+        /// An account was made.
+        Registered = "account.registered", success;
+        /// A person signed in.
+        SignedIn = "sign_in.succeeded", success;
+        /// A password did not fit, or no account has the name that was typed.
+        SignInFailed = "sign_in.failed", refused;
+    }
 }
 
 impl EventKind {
-    /// The stored code.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Registered => "account.registered",
-            Self::SignedIn => "sign_in.succeeded",
-            Self::SignInFailed => "sign_in.failed",
-        }
-    }
-
     /// Whether it records something done, as opposed to refused.
     pub fn is_success(self) -> bool {
-        !matches!(self, Self::SignInFailed)
+        self.outcome() == "success"
     }
 }

@@ -136,37 +136,63 @@ pub struct Event {
     pub detail: Option<&'static str>,
 }
 
-/// The events of the protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each variant is named by its stored code below")]
-pub enum EventKind {
-    CodeIssued,
-    CodeRedeemed,
-    CodeReplayed,
-    TokenRefreshed,
-    RefreshReplayed,
-    ClientTokenIssued,
-    ConsentGiven,
-    ConsentDenied,
-    SignedOut,
-    ClientCreated,
+/// Declares an enum of events: a line of meaning, a variant, its stored code and the results it can have. What is
+/// declared is in `ALL`, and so in the catalogue.
+macro_rules! events {
+    ($(#[doc = $about:literal])* $name:ident { $(#[doc = $meaning:literal] $variant:ident = $code:literal, $outcome:ident;)* }) => {
+        $(#[doc = $about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name {
+            $(#[doc = $meaning] $variant,)*
+        }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The stored code.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// The results it is recorded with: `success`, `refused` or `either`.
+            pub fn outcome(self) -> &'static str {
+                match self { $(Self::$variant => stringify!($outcome),)* }
+            }
+
+            /// What it means, for people.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning.trim_ascii_start(),)* }
+            }
+        }
+    };
 }
 
-impl EventKind {
-    /// The stored code.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CodeIssued => "code.issued",
-            Self::CodeRedeemed => "code.redeemed",
-            Self::CodeReplayed => "code.replayed",
-            Self::TokenRefreshed => "token.refreshed",
-            Self::RefreshReplayed => "refresh_token.replayed",
-            Self::ClientTokenIssued => "client_token.issued",
-            Self::ConsentGiven => "consent.given",
-            Self::ConsentDenied => "consent.denied",
-            Self::SignedOut => "session.ended",
-            Self::ClientCreated => "client.created",
-        }
+events! {
+    /// The events of the protocol.
+    EventKind {
+        /// A client was given a code on consent that was remembered or not needed.
+        CodeIssued = "code.issued", success;
+        /// A code was redeemed, or spent in vain by a request that was refused.
+        CodeRedeemed = "code.redeemed", either;
+        /// A code was presented a second time; what it had given was revoked.
+        CodeReplayed = "code.replayed", refused;
+        /// A refresh token was used.
+        TokenRefreshed = "token.refreshed", success;
+        /// A refresh token was presented after its time; what its grant had given was revoked.
+        RefreshReplayed = "refresh_token.replayed", refused;
+        /// A client was given a token for itself.
+        ClientTokenIssued = "client_token.issued", success;
+        /// A token request was refused; the detail is the error's code.
+        TokenRefused = "token.refused", refused;
+        /// A person allowed a client what it asked for, and the client was given a code.
+        ConsentGiven = "consent.given", success;
+        /// A person refused a client what it asked for.
+        ConsentDenied = "consent.denied", refused;
+        /// A person signed out.
+        SignedOut = "session.ended", success;
+        /// A client was registered.
+        ClientCreated = "client.created", success;
     }
 }
 
