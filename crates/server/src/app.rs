@@ -10,7 +10,7 @@ use signet_oidc::{client::Client, id::ClientId, jose::Keyring, realm::Realm, sec
 use signet_storage::{Store, StoreError, keys::Derivation, seal::Purpose};
 
 use crate::{
-    guard::{cookies::CookieNames, proxy::TrustedProxies},
+    guard::{access::Permissions, cookies::CookieNames, proxy::TrustedProxies},
     hashing::Hasher,
 };
 
@@ -40,6 +40,8 @@ pub struct App {
     pub proxies: ArcSwap<TrustedProxies>,
     published: ArcSwap<Published>,
     clients: Cache<ClientId, Arc<Client>>,
+    /// What people and services may do.
+    pub(crate) permissions: Permissions,
 }
 
 /// What discovery answers, rendered once per change of keys.
@@ -100,6 +102,7 @@ impl App {
             proxies: ArcSwap::from_pointee(parts.proxies),
             published: ArcSwap::from_pointee(published),
             clients: Cache::builder().max_capacity(10_000).time_to_live(std::time::Duration::from_mins(1)).build(),
+            permissions: Permissions::default(),
             realm: parts.realm,
         })
     }

@@ -84,6 +84,7 @@ async fn run(app: Data<App>, http: HttpRequest, command: Json<Command>) -> HttpR
         hasher: app.hasher.clone(),
         passwords: app.passwords.clone(),
         origin: signet_storage::Origin { operator: Some(format!("uid:{uid}")), ..Default::default() },
+        held: None,
     };
     let reply = command::run(&desk, command.into_inner()).await;
     let line = serde_json::to_string(&reply).unwrap_or_default();

@@ -213,6 +213,9 @@ async fn listen(app: Data<App>) {
                 for client in notices.iter().filter_map(signet_storage::notices::Notice::client) {
                     app.forget_client(client);
                 }
+                for notice in &notices {
+                    app.forget_roles(notice);
+                }
                 seen = notices.iter().map(|notice| notice.seq).fold(seen, i64::max);
             }
             Err(error) => tracing::debug!(%error, "the change channel was not read"),

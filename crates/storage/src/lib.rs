@@ -17,6 +17,7 @@ mod interactions;
 pub mod keys;
 pub mod notices;
 pub mod pool;
+pub mod roles;
 pub mod schema;
 pub mod seal;
 mod sessions;

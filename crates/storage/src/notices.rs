@@ -96,6 +96,12 @@ impl Notice {
         self.kind == KEYS_CHANGED
     }
 
+    /// Whose permissions must be worked out anew: everybody's where the key is empty, else `user:<uuid>` or
+    /// `client:<key>`.
+    pub fn roles(&self) -> Option<&str> {
+        (self.kind == ROLES_CHANGED).then_some(self.key.as_str())
+    }
+
     /// The identifier of a client to forget.
     pub fn client(&self) -> Option<&str> {
         (self.kind == CLIENT_CHANGED).then_some(self.key.as_str())

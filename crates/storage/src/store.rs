@@ -42,6 +42,8 @@ struct Inner {
     revoked: std::sync::RwLock<RevocationSet>,
     /// When the change channel was last read, in milliseconds since 1970.
     fed: AtomicI64,
+    /// When what was read last reached every cache, and not the revocation set alone.
+    heard: AtomicI64,
 }
 
 /// Statements of the transactions of one request; tests assert budgets with it.
@@ -89,6 +91,7 @@ impl Store {
             sealer,
             revoked: std::sync::RwLock::new(RevocationSet::default()),
             fed: AtomicI64::new(0),
+            heard: AtomicI64::new(0),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -190,6 +193,14 @@ impl Store {
     pub fn learn(&self, notices: &[Notice], now: DateTime<Utc>) {
         self.inner.learn(notices);
         self.inner.fed.fetch_max(now.timestamp_millis(), Ordering::Relaxed);
+        self.inner.heard.fetch_max(now.timestamp_millis(), Ordering::Relaxed);
+    }
+
+    /// Whether caches may be believed: what other nodes changed was heard of in the last five seconds. The embedded
+    /// engine has no other node to hear of.
+    pub fn hears(&self, now: DateTime<Utc>) -> bool {
+        let age = now.timestamp_millis() - self.inner.heard.load(Ordering::Relaxed);
+        self.inner.engine == Engine::Embedded || age <= FEED_MAX_AGE.num_milliseconds()
     }
 
     /// Makes sure that the revocation set is not older than five seconds. Where the change channel was silent it is read
@@ -200,7 +211,9 @@ impl Store {
             return Ok(());
         }
         let notices = self.read(move |tx| tx.notices(0, now, now)).await?;
-        self.learn(&notices, now);
+        // The revocation set alone: other caches are told by whoever reads the channel.
+        self.inner.learn(&notices);
+        self.inner.fed.fetch_max(now.timestamp_millis(), Ordering::Relaxed);
         Ok(())
     }
 

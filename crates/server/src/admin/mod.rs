@@ -3,10 +3,11 @@
 //! A function here takes the [`Desk`] and plain values, checks them, changes what is stored together with its audit row
 //! in one transaction, and answers a plain value. It knows nothing of HTTP or of the command line.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use signet_identity::password::PasswordPolicy;
 use signet_oidc::realm::Realm;
+use signet_rbac::PermissionSet;
 use signet_storage::{Origin, Store, StoreError};
 
 use crate::{entropy::NoEntropy, hashing};
@@ -24,6 +25,16 @@ pub struct Desk {
     pub passwords: PasswordPolicy,
     /// Who does it, from where.
     pub origin: Origin,
+    /// What the actor may do by roles: nobody gives, or acts on somebody who holds, more than that. None for the
+    /// operator of the machine, who may do everything.
+    pub held: Option<Arc<PermissionSet>>,
+}
+
+impl Desk {
+    /// Whether the actor may give these permissions, or act on somebody who holds them.
+    pub fn reaches(&self, wanted: &PermissionSet) -> bool {
+        self.held.as_ref().is_none_or(|held| held.covers(wanted))
+    }
 }
 
 /// What an administrative act is refused with.
@@ -35,6 +46,9 @@ pub enum AdminError {
     /// A value is not acceptable.
     #[error("{0}")]
     Invalid(Refusal),
+    /// The actor would reach above what the actor may do.
+    #[error("{0}")]
+    Forbidden(Refusal),
     /// It clashes with what is stored.
     #[error("{0}")]
     Conflict(Refusal),
@@ -72,6 +86,11 @@ impl AdminError {
         Self::Invalid(Refusal { code, message: message.into(), field: Some(field) })
     }
 
+    /// The actor would reach above what the actor may do.
+    pub fn forbidden(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::Forbidden(Refusal { code, message: message.into(), field: None })
+    }
+
     /// It clashes with what is stored.
     pub fn conflict(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self::Conflict(Refusal { code, message: message.into(), field: None })
@@ -80,9 +99,11 @@ impl AdminError {
     /// The stable code.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NotFound(refusal) | Self::Invalid(refusal) | Self::Conflict(refusal) | Self::Busy(refusal) => {
-                refusal.code
-            }
+            Self::NotFound(refusal)
+            | Self::Invalid(refusal)
+            | Self::Forbidden(refusal)
+            | Self::Conflict(refusal)
+            | Self::Busy(refusal) => refusal.code,
             Self::Store(StoreError::Unavailable(_)) => "unavailable",
             Self::Store(_) | Self::Entropy(_) => "internal",
         }
@@ -93,6 +114,7 @@ impl AdminError {
         match self {
             Self::NotFound(_) => 404,
             Self::Invalid(_) => 422,
+            Self::Forbidden(_) => 403,
             Self::Conflict(_) => 409,
             Self::Busy(_) | Self::Store(StoreError::Unavailable(_)) => 503,
             Self::Store(_) | Self::Entropy(_) => 500,

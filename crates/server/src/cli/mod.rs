@@ -222,6 +222,7 @@ impl Door {
             hasher: startup::hasher(),
             passwords: PasswordPolicy::default(),
             origin: startup::operator(),
+            held: None,
         };
         Ok(Self::Here(Box::new((desk, opened))))
     }
