@@ -73,31 +73,51 @@ pub struct Event {
     pub holder: Option<Holder>,
 }
 
-/// The events of roles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each variant is named by its stored code below")]
-pub enum EventKind {
-    RoleCreated,
-    RoleUpdated,
-    RoleDeleted,
-    RoleAssigned,
-    RoleRemoved,
+/// Declares an enum of events: a line of meaning, a variant, its stored code and the result it has. What is declared is
+/// in `ALL`, and so in the catalogue.
+macro_rules! events {
+    ($(#[doc = $about:literal])* $name:ident { $(#[doc = $meaning:literal] $variant:ident = $code:literal, $outcome:ident;)* }) => {
+        $(#[doc = $about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name {
+            $(#[doc = $meaning] $variant,)*
+        }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The stored code.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// The result it is recorded with: `success` or `refused`.
+            pub fn outcome(self) -> &'static str {
+                match self { $(Self::$variant => stringify!($outcome),)* }
+            }
+
+            /// What it means, for people.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning.trim_ascii_start(),)* }
+            }
+        }
+    };
 }
 
-impl EventKind {
-    /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::RoleCreated, Self::RoleUpdated, Self::RoleDeleted, Self::RoleAssigned, Self::RoleRemoved];
-
-    /// The stored code.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RoleCreated => "role.created",
-            Self::RoleUpdated => "role.updated",
-            Self::RoleDeleted => "role.deleted",
-            Self::RoleAssigned => "role.assigned",
-            Self::RoleRemoved => "role.removed",
-        }
+events! {
+    /// The events of roles.
+    EventKind {
+        /// A role was made.
+        RoleCreated = "role.created", success;
+        /// What a role says, may or inherits was changed.
+        RoleUpdated = "role.updated", success;
+        /// A role was deleted; whoever held it lost it.
+        RoleDeleted = "role.deleted", success;
+        /// An account or a client was given a role.
+        RoleAssigned = "role.assigned", success;
+        /// A role was taken from an account or a client.
+        RoleRemoved = "role.removed", success;
     }
 }
 

@@ -3,6 +3,7 @@
 
 use signet_identity::EventKind as AccountEvent;
 use signet_oidc::change::EventKind as ProtocolEvent;
+use signet_rbac::EventKind as RoleEvent;
 
 /// Declares the events of this crate, like `events!` of the crates below.
 macro_rules! events {
@@ -64,7 +65,7 @@ pub fn catalogue() -> Vec<Listed> {
             }));)*
         };
     }
-    list!(ProtocolEvent, AccountEvent, EventKind);
+    list!(ProtocolEvent, AccountEvent, RoleEvent, EventKind);
     all.sort_by_key(|listed| listed.event);
     all
 }
