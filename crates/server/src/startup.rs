@@ -25,7 +25,7 @@ use signet_storage::{
     Apply, Origin, Store, StoreError,
     bootstrap::{self, Direction, Schema},
     data_dir::{self, DataDirError},
-    pool::Engine,
+    pool::{self, Engine},
     seal::{SealError, Sealer},
 };
 use zeroize::Zeroizing;
@@ -121,9 +121,6 @@ pub enum Migrate {
     WhenEmpty,
 }
 
-/// Connections to a PostgreSQL server: twice the cores and a few.
-const POOL_SIZE: u32 = 8;
-
 /// Opens the database of `config`, migrated and complete. `progress` gets a line for what takes over a second.
 pub fn open(config: &Config, migrate: Migrate, progress: &dyn Fn(&str)) -> Result<Opened, StartError> {
     let (url, engine, embedded) = database(config, progress)?;
@@ -139,7 +136,7 @@ pub fn open(config: &Config, migrate: Migrate, progress: &dyn Fn(&str)) -> Resul
     }
     let realm_id = bootstrap::complete(&mut conn, &sealer, &mut entropy::turn()?)?;
     drop(conn);
-    let store = Store::new(&url, engine, POOL_SIZE, realm_id, sealer);
+    let store = Store::new(&url, engine, config.database, realm_id, sealer);
     let opened = Opened {
         store,
         realm: realm(config, realm_id),
@@ -178,7 +175,7 @@ fn database(
     progress: &dyn Fn(&str),
 ) -> Result<(Zeroizing<String>, Engine, Option<Embedded>), StartError> {
     if let Some(url) = &config.database_url {
-        return Ok((url.clone(), Engine::Server, None));
+        return Ok((Zeroizing::new(pool::patient(url)), Engine::Server, None));
     }
     let embedded = Embedded::start(&config.data_dir, progress)?;
     Ok((Zeroizing::new(embedded.url().to_owned()), Engine::Embedded, Some(embedded)))
@@ -187,7 +184,7 @@ fn database(
 #[cfg(not(feature = "embedded"))]
 fn database(config: &Config, _: &dyn Fn(&str)) -> Result<(Zeroizing<String>, Engine, Option<Embedded>), StartError> {
     match &config.database_url {
-        Some(url) => Ok((url.clone(), Engine::Server, None)),
+        Some(url) => Ok((Zeroizing::new(pool::patient(url)), Engine::Server, None)),
         None => Err(StartError::NoDatabase),
     }
 }

@@ -60,7 +60,8 @@ pub fn schema(conn: &mut PgConnection) -> Result<Schema, StoreError> {
 
 /// Runs migrations; answers the names of those that ran.
 pub fn migrate(conn: &mut PgConnection, direction: Direction) -> Result<Vec<String>, StoreError> {
-    conn.batch_execute("SET client_min_messages = warning")?;
+    // A migration takes the time it needs, whatever the role's or the database's setting says.
+    conn.batch_execute("SET client_min_messages = warning; SET statement_timeout = 0; SET lock_timeout = 0")?;
     diesel::sql_query("SELECT pg_advisory_lock($1)").bind::<Int8, _>(LOCK).execute(conn)?;
     let ran = match direction {
         Direction::Up => conn.run_pending_migrations(MIGRATIONS),

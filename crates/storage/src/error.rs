@@ -25,8 +25,9 @@ pub enum StoreError {
     Migrations(String),
 }
 
-/// What the server says when it cuts or refuses connections.
-const LOST: [&str; 9] = [
+/// What the server says, where its messages are English, when it cuts or refuses connections. In other languages the
+/// connection is asked: see [`StoreError::doubt`].
+const LOST: [&str; 8] = [
     "server closed the connection",
     "connection to server",
     "terminating connection",
@@ -34,12 +35,14 @@ const LOST: [&str; 9] = [
     "could not send data",
     "no connection to the server",
     "the database system is",
-    "canceling statement due to",
     "SSL connection has been closed",
 ];
 
+/// What it says when a statement may do better in a moment, on the same connection.
+const PASSING: [&str; 2] = ["canceling statement due to", "deadlock detected"];
+
 /// Whether the connection that gave this error is of no more use.
-pub(crate) fn is_lost(error: &DieselError) -> bool {
+fn is_lost(error: &DieselError) -> bool {
     match error {
         DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, _)
         | DieselError::BrokenTransactionManager => true,
@@ -51,12 +54,78 @@ pub(crate) fn is_lost(error: &DieselError) -> bool {
     }
 }
 
+/// Whether the statement was given up for now: a time limit, a deadlock, a serialisation failure.
+fn is_passing(error: &DieselError) -> bool {
+    match error {
+        DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => true,
+        DieselError::DatabaseError(_, info) => PASSING.iter().any(|sign| info.message().contains(sign)),
+        _ => false,
+    }
+}
+
+/// What an error says about the connection it came over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// Nothing.
+    None,
+    /// It may be lost, and the request may be tried again.
+    Unavailable,
+    /// It may be lost: the error has no kind of its own. It may be a limit or an end told in another language than
+    /// English; diesel hands on the text and not the SQLSTATE.
+    Unclear,
+}
+
+impl StoreError {
+    /// Whether the connection that gave this error should be asked if it still lives.
+    pub(crate) fn doubt(&self) -> Doubt {
+        match self {
+            Self::Unavailable(_) => Doubt::Unavailable,
+            Self::Statement(DieselError::DatabaseError(DatabaseErrorKind::Unknown, _)) => Doubt::Unclear,
+            _ => Doubt::None,
+        }
+    }
+}
+
 impl From<DieselError> for StoreError {
     fn from(error: DieselError) -> Self {
-        if is_lost(&error) { Self::Unavailable(first_line(&error.to_string())) } else { Self::Statement(error) }
+        if is_lost(&error) || is_passing(&error) {
+            Self::Unavailable(first_line(&error.to_string()))
+        } else {
+            Self::Statement(error)
+        }
     }
 }
 
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// what passes by itself is told apart from what does not, as far as its words are English.
+    #[test]
+    fn what_an_error_says_about_its_connection() {
+        let said = |text: &str| {
+            let error = DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(text.to_owned()));
+            StoreError::from(error).doubt()
+        };
+        for text in [
+            "canceling statement due to statement timeout",
+            "canceling statement due to lock timeout",
+            "terminating connection due to administrator command",
+            "the database system is shutting down",
+            "deadlock detected",
+        ] {
+            assert_eq!(said(text), Doubt::Unavailable, "{text}");
+        }
+        for text in ["storniere Anfrage wegen Zeitüberschreitung der Anweisung", "division by zero"] {
+            assert_eq!(said(text), Doubt::Unclear, "{text}");
+        }
+        let kind = |kind| StoreError::from(DieselError::DatabaseError(kind, Box::new(String::new()))).doubt();
+        assert_eq!(kind(DatabaseErrorKind::ClosedConnection), Doubt::Unavailable);
+        assert_eq!(kind(DatabaseErrorKind::SerializationFailure), Doubt::Unavailable);
+        assert_eq!(kind(DatabaseErrorKind::UniqueViolation), Doubt::None);
+    }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use diesel::{
     Connection, PgConnection,
-    connection::{Instrumentation, InstrumentationEvent, SimpleConnection},
+    connection::{AnsiTransactionManager, Instrumentation, InstrumentationEvent, SimpleConnection, TransactionManager},
 };
 
 /// How long the embedded engine may take to come back before a failure to connect is told.
@@ -24,6 +24,78 @@ pub enum Engine {
     Server,
     /// The engine inside this process: one connection for ever.
     Embedded,
+}
+
+/// How many connections there are, and how long anything may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections to a PostgreSQL server at most; the embedded engine has one.
+    pub connections: u32,
+    /// A statement on a PostgreSQL server.
+    pub statement: Duration,
+    /// The wait for a lock on a PostgreSQL server; never longer than a statement.
+    pub lock: Duration,
+    /// The wait for a free connection, after which a request answers 503.
+    pub checkout: Duration,
+    /// The work of one request altogether. What takes longer goes on, while the request answers 503: so a server that
+    /// is frozen in the middle of a statement holds up nobody.
+    pub work: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::with_statement(Duration::from_secs(5))
+    }
+}
+
+impl Limits {
+    /// The defaults around a limit for statements.
+    pub fn with_statement(statement: Duration) -> Self {
+        Self {
+            connections: 8,
+            statement,
+            lock: statement.min(Duration::from_secs(2)),
+            checkout: Duration::from_secs(2),
+            work: statement * 2 + Duration::from_secs(2),
+        }
+    }
+
+    /// What each new connection to a server is told.
+    fn settings(&self) -> String {
+        format!(
+            "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; \
+             SET client_min_messages = warning",
+            self.statement.as_millis(),
+            self.lock.min(self.statement).as_millis(),
+            (self.work + Duration::from_secs(3)).as_millis(),
+        )
+    }
+}
+
+/// The address of a PostgreSQL server, with limits for connecting and for a network that swallows packets. What the
+/// address says itself stays.
+pub fn patient(url: &str) -> String {
+    const PARAMETERS: [(&str, &str); 5] = [
+        ("connect_timeout", "5"),
+        ("tcp_user_timeout", "10000"),
+        ("keepalives_idle", "15"),
+        ("keepalives_interval", "5"),
+        ("keepalives_count", "3"),
+    ];
+    let mut patient = url.to_owned();
+    let given = url.split_once('?').map(|(_, query)| query);
+    let is_given = |name: &str| {
+        given.unwrap_or_default().split('&').any(|pair| pair.split_once('=').is_some_and(|(key, _)| key == name))
+    };
+    let mut separator = if given.is_some() { '&' } else { '?' };
+    for (name, value) in PARAMETERS.into_iter().filter(|(name, _)| !is_given(name)) {
+        patient.push(separator);
+        patient.push_str(name);
+        patient.push('=');
+        patient.push_str(value);
+        separator = '&';
+    }
+    patient
 }
 
 /// A connection and whether it is still of use.
@@ -61,10 +133,16 @@ impl Link {
     }
 }
 
+/// Asks a connection that gave a doubtful error whether it can be used again.
+pub(crate) fn is_alive(conn: &mut PgConnection) -> bool {
+    !AnsiTransactionManager::is_broken_transaction_manager(conn) && conn.batch_execute("SELECT 1").is_ok()
+}
+
 /// Makes connections for r2d2.
 pub struct Manager {
     url: String,
     engine: Engine,
+    limits: Limits,
     era: Era,
 }
 
@@ -79,11 +157,7 @@ impl r2d2::ManageConnection for Manager {
             Engine::Embedded => self.connect_soon()?,
         };
         if self.engine == Engine::Server {
-            conn.batch_execute(
-                "SET statement_timeout = '10s'; SET lock_timeout = '5s'; \
-                 SET idle_in_transaction_session_timeout = '15s'; SET client_min_messages = warning",
-            )
-            .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+            conn.batch_execute(&self.limits.settings()).map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
         }
         conn.set_instrumentation(Counter);
         Ok(Link { conn, lost: false, era })
@@ -118,16 +192,16 @@ fn pause() {
 }
 
 /// Builds the pool without waiting for a first connection.
-pub(crate) fn build(url: &str, engine: Engine, size: u32, era: &Era) -> r2d2::Pool<Manager> {
+pub(crate) fn build(url: &str, engine: Engine, limits: Limits, era: &Era) -> r2d2::Pool<Manager> {
     let builder = r2d2::Pool::builder()
-        .connection_timeout(Duration::from_secs(2))
+        .connection_timeout(limits.checkout)
         .test_on_check_out(false)
         .error_handler(Box::new(Quiet));
     let builder = match engine {
         Engine::Embedded => builder.max_size(1).min_idle(Some(0)).max_lifetime(None).idle_timeout(None),
-        Engine::Server => builder.max_size(size).min_idle(Some(0)),
+        Engine::Server => builder.max_size(limits.connections.max(1)).min_idle(Some(0)),
     };
-    builder.build_unchecked(Manager { url: url.to_owned(), engine, era: era.clone() })
+    builder.build_unchecked(Manager { url: url.to_owned(), engine, limits, era: era.clone() })
 }
 
 /// Connection errors reach the request that waits for one; here they are only traced, without the address.
@@ -165,4 +239,20 @@ impl Instrumentation for Counter {
 /// The statements on this thread since it was last asked.
 pub(crate) fn take_count() -> u32 {
     STATEMENTS.with(|count| count.replace(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// R-65: connecting has a limit, and what the address says itself stays.
+    #[test]
+    fn addresses_get_limits() {
+        let all =
+            "connect_timeout=5&tcp_user_timeout=10000&keepalives_idle=15&keepalives_interval=5&keepalives_count=3";
+        assert_eq!(patient("postgres://u@h/d"), format!("postgres://u@h/d?{all}"));
+        assert_eq!(patient("postgres://u@h/d?options=x"), format!("postgres://u@h/d?options=x&{all}"));
+        let own = patient("postgres://u@h/d?connect_timeout=1");
+        assert!(own.starts_with("postgres://u@h/d?connect_timeout=1&tcp_user_timeout=") && !own.contains("timeout=5"));
+    }
 }

@@ -5,26 +5,26 @@ use std::{
         Arc,
         atomic::{AtomicI64, AtomicU32, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Utc};
 use diesel::{Connection, PgConnection};
 use signet_oidc::{id::RealmId, token::revocation::RevocationSet};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, task::JoinHandle};
 
 use crate::{
-    error::{StoreError, is_lost},
+    error::{Doubt, StoreError},
     notices::Notice,
-    pool::{self, Engine, Era, Manager},
+    pool::{self, Engine, Era, Limits, Manager},
     seal::Sealer,
 };
 
 /// How old the revocation set may be where other nodes exist.
 const FEED_MAX_AGE: chrono::Duration = chrono::Duration::seconds(5);
 
-/// How long a request waits for its turn before it answers 503.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The embedded engine has no time limits of its own, and its one connection serves everybody in turn.
+const EMBEDDED_WORK: Duration = Duration::from_secs(20);
 
 /// The database, shared by all requests of a process.
 #[derive(Clone)]
@@ -37,6 +37,7 @@ struct Inner {
     era: Era,
     turns: Semaphore,
     engine: Engine,
+    limits: Limits,
     realm: RealmId,
     sealer: Sealer,
     revoked: std::sync::RwLock<RevocationSet>,
@@ -79,14 +80,18 @@ impl Tx<'_> {
 
 impl Store {
     /// A store over `url`. Connects at the first use.
-    pub fn new(url: &str, engine: Engine, pool_size: u32, realm: RealmId, sealer: Sealer) -> Self {
-        let size = if engine == Engine::Embedded { 1 } else { pool_size.max(1) };
+    pub fn new(url: &str, engine: Engine, limits: Limits, realm: RealmId, sealer: Sealer) -> Self {
+        let limits = match engine {
+            Engine::Embedded => Limits { connections: 1, work: EMBEDDED_WORK, ..limits },
+            Engine::Server => Limits { connections: limits.connections.max(1), ..limits },
+        };
         let era = Era::default();
         let inner = Inner {
-            pool: pool::build(url, engine, size, &era),
+            pool: pool::build(url, engine, limits, &era),
             era,
-            turns: Semaphore::new(usize::try_from(size).unwrap_or(1)),
+            turns: Semaphore::new(usize::try_from(limits.connections).unwrap_or(1)),
             engine,
+            limits,
             realm,
             sealer,
             revoked: std::sync::RwLock::new(RevocationSet::default()),
@@ -146,29 +151,38 @@ impl Store {
         T: Send + 'static,
         W: FnOnce(&mut PgConnection) -> Result<T, StoreError> + Send + 'static,
     {
-        self.hop(move |_, conn| work(conn)).await
+        self.detach(move |_, conn| work(conn)).await.map_err(cut_off)?
     }
 
+    /// One blocking piece of work, for at most [`Limits::work`]. What takes longer goes on and may yet commit.
     async fn hop<T, W>(&self, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Inner, &mut PgConnection) -> Result<T, StoreError> + Send + 'static,
+    {
+        match tokio::time::timeout(self.inner.limits.work, self.detach(work)).await {
+            Ok(done) => done.map_err(cut_off)?,
+            Err(_) => Err(StoreError::Unavailable("the database does not answer".to_owned())),
+        }
+    }
+
+    /// The task is detached: dropping the caller, say because its client hung up, does not stop it.
+    fn detach<T, W>(&self, work: W) -> JoinHandle<Result<T, StoreError>>
     where
         T: Send + 'static,
         W: FnOnce(&Inner, &mut PgConnection) -> Result<T, StoreError> + Send + 'static,
     {
         let store = self.clone();
         let count = STATEMENT_COUNT.try_with(Clone::clone).ok();
-        // The task is detached: dropping the caller, say because its client hung up, does not stop it.
-        let job = tokio::spawn(async move {
+        tokio::spawn(async move {
             let inner = Arc::clone(&store.inner);
-            let turn = tokio::time::timeout(PATIENCE, inner.turns.acquire()).await;
+            let turn = tokio::time::timeout(inner.limits.checkout, inner.turns.acquire()).await;
             let Ok(Ok(_turn)) = turn else {
                 return Err(StoreError::Unavailable("every connection is busy".to_owned()));
             };
             let blocking = Arc::clone(&inner);
-            tokio::task::spawn_blocking(move || blocking.run(count.as_ref(), work))
-                .await
-                .map_err(|_| StoreError::Unavailable("the work was cut off".to_owned()))?
-        });
-        job.await.map_err(|_| StoreError::Unavailable("the work was cut off".to_owned()))?
+            tokio::task::spawn_blocking(move || blocking.run(count.as_ref(), work)).await.map_err(cut_off)?
+        })
     }
 
     /// Gives the store up: waits, at most `limit`, until no request holds it any more, so that its connections are
@@ -225,6 +239,11 @@ impl Store {
     }
 }
 
+/// Also where the process is ending.
+fn cut_off(_: tokio::task::JoinError) -> StoreError {
+    StoreError::Unavailable("the work was cut off".to_owned())
+}
+
 impl Inner {
     fn run<T>(
         &self,
@@ -233,19 +252,26 @@ impl Inner {
     ) -> Result<T, StoreError> {
         let mut link = self.link()?;
         pool::take_count();
+        let begun = Instant::now();
         let answer = work(self, &mut link.conn);
         if let Some(count) = count {
             count.0.fetch_add(pool::take_count(), Ordering::Relaxed);
         }
-        link.lost = match &answer {
-            Err(StoreError::Unavailable(_)) => true,
-            Err(StoreError::Statement(error)) => is_lost(error),
-            _ => false,
-        };
-        if link.lost {
-            self.era.end();
+        let Err(error) = answer else { return answer };
+        let doubt = error.doubt();
+        if doubt != Doubt::None {
+            link.lost = !pool::is_alive(&mut link.conn);
+            if link.lost {
+                self.era.end();
+            }
         }
-        answer
+        // A time limit told in words this program does not know is recognised by the time it took.
+        let limit = self.limits.lock.min(self.limits.statement);
+        let timed_out = self.engine == Engine::Server && begun.elapsed() >= limit;
+        if doubt == Doubt::Unclear && (link.lost || timed_out) {
+            return Err(StoreError::Unavailable(error.to_string()));
+        }
+        Err(error)
     }
 
     /// A connection that is of use, as far as is known. Those that are not go.

@@ -16,7 +16,7 @@ use diesel::sql_types::BigInt;
 use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, sql_query};
 use signet_oidc::id::RealmId;
 use signet_storage::embedded::EmbeddedDatabase;
-use signet_storage::pool::Engine;
+use signet_storage::pool::{Engine, Limits};
 use signet_storage::seal::Sealer;
 use signet_storage::{Store, StoreError};
 use zeroize::Zeroizing;
@@ -97,7 +97,7 @@ async fn strike(fault: impl AsyncFn(&Store, &Path)) {
     let dir = tempfile::TempDir::new().unwrap();
     let database = EmbeddedDatabase::start(dir.path(), &|_| {}).unwrap();
     let sealer = Sealer::new(vec![Zeroizing::new(vec![9; 32])]).unwrap();
-    let store = Store::new(database.url(), Engine::Embedded, 1, RealmId(1), sealer);
+    let store = Store::new(database.url(), Engine::Embedded, Limits::default(), RealmId(1), sealer);
     let tables = "CREATE TABLE kept (id bigint PRIMARY KEY); CREATE TABLE kept_too (id bigint PRIMARY KEY)";
     store.upkeep(move |conn| Ok(conn.batch_execute(tables)?)).await.unwrap();
 
