@@ -25,7 +25,7 @@ use signet_storage::{
     Apply, Origin, Store, StoreError,
     bootstrap::{self, Direction, Schema},
     data_dir::{self, DataDirError},
-    pool::{self, Engine},
+    pool::{self, Engine, Limits},
     seal::{SealError, Sealer},
 };
 use zeroize::Zeroizing;
@@ -136,7 +136,7 @@ pub fn open(config: &Config, migrate: Migrate, progress: &dyn Fn(&str)) -> Resul
     }
     let realm_id = bootstrap::complete(&mut conn, &sealer, &mut entropy::turn()?)?;
     drop(conn);
-    let store = Store::new(&url, engine, config.database, realm_id, sealer);
+    let store = Store::new(&url, engine, Limits::default(), realm_id, sealer);
     let opened = Opened {
         store,
         realm: realm(config, realm_id),

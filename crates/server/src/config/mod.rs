@@ -4,14 +4,13 @@ use std::{fmt, net::SocketAddr, path::PathBuf};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use signet_oidc::client::is_loopback_host;
-use signet_storage::pool::Limits;
 use url::Url;
 use zeroize::Zeroizing;
 
 use crate::guard::proxy::TrustedProxies;
 
 /// The names that are read.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 9] = [
     "SIGNET_ISSUER",
     "SIGNET_BIND",
     "SIGNET_DATA_DIR",
@@ -21,8 +20,6 @@ const NAMES: [&str; 11] = [
     "SIGNET_ADMIN_EMAIL",
     "SIGNET_ADMIN_PASSWORD",
     "SIGNET_PROXY__TRUSTED",
-    "SIGNET_DATABASE__CONNECTIONS",
-    "SIGNET_DATABASE__STATEMENT_TIMEOUT",
 ];
 
 /// What this process runs with.
@@ -38,8 +35,6 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// A PostgreSQL server; the embedded engine when absent.
     pub database_url: Option<Zeroizing<String>>,
-    /// Connections to it, and how long anything there may take.
-    pub database: Limits,
     /// A Redis server.
     pub redis_url: Option<Zeroizing<String>>,
     /// The key that seals, then older ones; read from the data directory when absent.
@@ -68,7 +63,7 @@ pub struct ConfigErrors(pub Vec<String>);
 impl Config {
     /// Reads the environment through `lookup`. Empty values count as absent.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
-        let [issuer, bind, data_dir, database, redis, secret, email, password, trusted, connections, statement] =
+        let [issuer, bind, data_dir, database, redis, secret, email, password, trusted] =
             NAMES.map(|name| lookup(name).filter(|value| !value.is_empty()));
         let mut errors = Vec::new();
         let mut note = |result: Result<_, String>| match result {
@@ -109,17 +104,6 @@ impl Config {
             errors_after.push(format!("SIGNET_PROXY__TRUSTED: {error}"));
             TrustedProxies::default()
         });
-        let mut number = |name: &str, text: Option<String>, usual: u32| {
-            let number = text.map_or(Ok(usual), |text| text.parse::<u32>());
-            number.ok().filter(|number| *number > 0).unwrap_or_else(|| {
-                errors_after.push(format!("{name} must be a whole number above 0"));
-                usual
-            })
-        };
-        let seconds = number("SIGNET_DATABASE__STATEMENT_TIMEOUT", statement, 5);
-        let connections = number("SIGNET_DATABASE__CONNECTIONS", connections, Limits::default().connections);
-        let database_limits =
-            Limits { connections, ..Limits::with_statement(std::time::Duration::from_secs(u64::from(seconds))) };
         errors.extend(errors_after);
         let (Some((issuer, url)), Ok(bind), true) = (issuer, bind, errors.is_empty()) else {
             return Err(ConfigErrors(errors));
@@ -130,7 +114,6 @@ impl Config {
             bind,
             data_dir: data_dir.map_or_else(|| PathBuf::from("data"), PathBuf::from),
             database_url: database.map(Zeroizing::new),
-            database: database_limits,
             redis_url: redis.map(Zeroizing::new),
             secret_keys: secret_keys.and_then(Result::ok),
             admin_email: email,
