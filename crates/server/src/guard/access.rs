@@ -95,7 +95,7 @@ impl App {
     /// What somebody may do by roles: nothing for who is locked, disabled or unknown. No statement where it is cached;
     /// where the change channel has been silent for five seconds the database is asked.
     pub async fn permissions_of(&self, subject: Subject) -> Result<Arc<PermissionSet>, StoreError> {
-        let hears = self.store.hears(entropy::now());
+        let hears = self.store.hears();
         if hears && let Some(set) = self.permissions.get(subject) {
             return Ok(set);
         }
