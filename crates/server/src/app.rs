@@ -1,6 +1,9 @@
 //! What every handler shares.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use actix_web::web::Bytes;
 use arc_swap::ArcSwap;
@@ -10,6 +13,7 @@ use signet_oidc::{client::Client, id::ClientId, jose::Keyring, realm::Realm, sec
 use signet_storage::{Store, StoreError, keys::Derivation, seal::Purpose};
 
 use crate::{
+    channel::Channel,
     guard::{access::Permissions, cookies::CookieNames, proxy::TrustedProxies},
     hashing::Hasher,
 };
@@ -38,10 +42,14 @@ pub struct App {
     pub count_statements: bool,
     /// Whose word about a client's address counts.
     pub proxies: ArcSwap<TrustedProxies>,
+    /// How other nodes hear of this one, and it of them.
+    pub channel: Arc<Channel>,
     published: ArcSwap<Published>,
     clients: Cache<ClientId, Arc<Client>>,
     /// What people and services may do.
     pub(crate) permissions: Permissions,
+    /// How often a client was forgotten.
+    forgotten: AtomicU64,
 }
 
 /// What discovery answers, rendered once per change of keys.
@@ -72,18 +80,18 @@ impl App {
     /// Reads keys and what is revoked; nothing is served before.
     pub async fn load(parts: Parts) -> Result<Self, StoreError> {
         let now = crate::entropy::now();
-        let (keys, sid_key, successor_key, notices) = parts
+        // Before all else: what changes from here on is heard.
+        parts.store.catch_up(now).await?;
+        let (keys, sid_key, successor_key) = parts
             .store
             .transaction(move |tx| {
                 Ok((
                     tx.signing_keys()?,
                     tx.derivation_key(Derivation::Sid)?,
                     tx.derivation_key(Derivation::RefreshSuccessor)?,
-                    tx.notices(0, now, now)?,
                 ))
             })
             .await?;
-        parts.store.learn(&notices, now);
         let csrf_key = DerivationKey::new(parts.store.sealer().subkey(Purpose::Csrf));
         let keyring = Keyring::new(&keys)?;
         let published = Published::new(keyring, &parts.realm);
@@ -103,6 +111,8 @@ impl App {
             published: ArcSwap::from_pointee(published),
             clients: Cache::builder().max_capacity(10_000).time_to_live(std::time::Duration::from_mins(1)).build(),
             permissions: Permissions::default(),
+            channel: Arc::default(),
+            forgotten: AtomicU64::new(0),
             realm: parts.realm,
         })
     }
@@ -112,26 +122,46 @@ impl App {
         self.published.load_full()
     }
 
-    /// A client from the cache, or from the database. Unknown ids are not cached.
+    /// Reads the signing keys anew: one of them signs from here on, the published set is theirs.
+    pub async fn reload_keys(&self) -> Result<(), StoreError> {
+        let keys = self.store.read(|tx| tx.signing_keys()).await?;
+        self.published.store(Arc::new(Published::new(Keyring::new(&keys)?, &self.realm)));
+        tracing::info!("the signing keys were read anew");
+        Ok(())
+    }
+
+    /// A client from the cache, or from the database. Unknown ids are not cached. Where nothing was heard of other
+    /// nodes for five seconds they are heard first.
     pub async fn client(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
         let Some(id) = ClientId::parse(id) else { return Ok(None) };
+        self.store.be_current(crate::entropy::now()).await?;
         if let Some(client) = self.clients.get(&id) {
             return Ok(Some(client));
         }
-        let wanted = id.clone();
-        let found = self.store.read(move |tx| tx.client(&wanted)).await?;
-        Ok(found.map(|client| {
-            let client = Arc::new(client);
-            self.clients.insert(id, Arc::clone(&client));
-            client
-        }))
+        let (wanted, before) = (id.clone(), self.forgotten.load(Ordering::Acquire));
+        let Some(client) = self.store.read(move |tx| tx.client(&wanted)).await? else { return Ok(None) };
+        let client = Arc::new(client);
+        self.clients.insert(id.clone(), Arc::clone(&client));
+        // A change that was told while the row was read may have come after the reading.
+        if self.forgotten.load(Ordering::Acquire) != before {
+            self.clients.invalidate(&id);
+        }
+        Ok(Some(client))
     }
 
     /// Forgets a client that changed.
     pub fn forget_client(&self, id: &str) {
         if let Some(id) = ClientId::parse(id) {
+            self.forgotten.fetch_add(1, Ordering::AcqRel);
             self.clients.invalidate(&id);
         }
+    }
+
+    /// Forgets all that other nodes may have changed.
+    pub fn forget_everything(&self) {
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.clients.invalidate_all();
+        self.forget_all_roles();
     }
 }
 

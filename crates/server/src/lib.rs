@@ -6,6 +6,7 @@ pub mod admin;
 pub mod app;
 pub mod audit;
 pub mod call;
+pub mod channel;
 pub mod cli;
 pub mod config;
 pub mod control;

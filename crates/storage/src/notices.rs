@@ -1,6 +1,6 @@
 //! The change channel: what one node did and every node must know.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use diesel::{
     prelude::*,
     sql_types::{Int2, Int8, Nullable, Text, Timestamptz},
@@ -32,6 +32,11 @@ pub(crate) const ACCOUNT_REVOKED: &str = "revoked.account";
 /// Every token of a client that is older than a generation.
 pub(crate) const CLIENT_REVOKED: &str = "revoked.client";
 
+/// No access token lives longer.
+const LONGEST_TOKEN: Duration = Duration::minutes(60);
+/// The clocks of two nodes differ by less.
+const CLOCKS_APART: Duration = Duration::minutes(2);
+
 /// Something every node must know, told by [`Tx::announce`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Announcement {
@@ -50,6 +55,17 @@ pub enum Announcement {
 }
 
 impl Announcement {
+    /// How long it is needed at least.
+    fn needed(&self) -> Duration {
+        match self {
+            Self::Revoked(Entry::Account { .. } | Entry::Client { .. }) => LONGEST_TOKEN + CLOCKS_APART,
+            Self::Revoked(Entry::Token(_) | Entry::Grant(_)) => Duration::zero(),
+            Self::Keys | Self::Client(_) | Self::Roles | Self::RolesOfUser(_) | Self::RolesOfClient(_) => {
+                Duration::days(1)
+            }
+        }
+    }
+
     /// Kind, key and generation as stored.
     fn parts(&self) -> (&'static str, String, i64) {
         match self {
@@ -112,10 +128,12 @@ impl Notice {
 }
 
 impl Tx<'_> {
-    /// Tells every node, and this one once the transaction commits. One statement. `until` is when the last token that
-    /// a revocation could meet has ended; for other kinds a day is enough, since a node that starts reads everything.
+    /// Tells every node, and this one once the transaction commits. One statement. `until` is when nobody needs it any
+    /// more; it is put off to when the last token that a generation ends has itself ended, and to a day for what a node
+    /// must hear that was cut off for a while.
     pub fn announce(&mut self, what: &Announcement, at: DateTime<Utc>, until: DateTime<Utc>) -> Result<(), StoreError> {
         let (kind, key, generation) = what.parts();
+        let until = until.max(at + what.needed());
         let told: Notice = diesel::insert_into(notices::table)
             .values((
                 notices::realm_id.eq(self.realm.0),
