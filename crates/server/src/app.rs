@@ -8,7 +8,7 @@ use std::sync::{
 use actix_web::web::Bytes;
 use arc_swap::ArcSwap;
 use moka::sync::Cache;
-use signet_identity::password::PasswordPolicy;
+use signet_identity::{UserId, password::PasswordPolicy};
 use signet_oidc::{client::Client, id::ClientId, jose::Keyring, realm::Realm, secret::DerivationKey};
 use signet_storage::{Store, StoreError, keys::Derivation, seal::Purpose};
 
@@ -50,6 +50,8 @@ pub struct App {
     pub(crate) permissions: Permissions,
     /// How often a client was forgotten.
     forgotten: AtomicU64,
+    /// Whose a subject is; a subject never changes hands.
+    people: Cache<String, UserId>,
 }
 
 /// What discovery answers, rendered once per change of keys.
@@ -109,6 +111,7 @@ impl App {
             count_statements: parts.count_statements,
             proxies: ArcSwap::from_pointee(parts.proxies),
             published: ArcSwap::from_pointee(published),
+            people: Cache::new(50_000),
             clients: Cache::builder().max_capacity(10_000).time_to_live(std::time::Duration::from_mins(1)).build(),
             permissions: Permissions::default(),
             channel: Arc::default(),
@@ -147,6 +150,19 @@ impl App {
             self.clients.invalidate(&id);
         }
         Ok(Some(client))
+    }
+
+    /// The account a subject names, from the cache or from the database. Unknown subjects are not cached.
+    pub async fn person(&self, subject: &str) -> Result<Option<UserId>, StoreError> {
+        if let Some(user) = self.people.get(subject) {
+            return Ok(Some(user));
+        }
+        let wanted = subject.to_owned();
+        let found = self.store.read(move |tx| tx.user_of_subject(&wanted)).await?;
+        if let Some(user) = found {
+            self.people.insert(subject.to_owned(), user);
+        }
+        Ok(found)
     }
 
     /// Forgets a client that changed.

@@ -16,7 +16,7 @@ use crate::{
     config::Config,
     control, entropy,
     guard::headers,
-    playground::{self, Playground, PlaygroundError},
+    playground::{Playground, PlaygroundError},
     routes,
     startup::{self, FirstAdministrator, Migrate, Opened, StartError},
 };
@@ -96,9 +96,10 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         HttpServer::new(move || {
             let mut service = ActixApp::new().app_data(app.clone());
             if let Some(playground) = &playground {
-                service = service.app_data(playground.clone()).configure(playground::configure);
+                service = service.app_data(playground.clone());
             }
-            service.configure(routes::configure).wrap(from_fn(headers::layer))
+            let development = playground.is_some();
+            service.configure(|config| routes::configure(config, development)).wrap(from_fn(headers::layer))
         })
         .listen(listener)?
         .disable_signals()
