@@ -51,6 +51,7 @@ pub fn listen(app: &Data<App>, opened: &Opened) -> io::Result<Option<Control>> {
     let _ = std::fs::remove_file(&path);
     let listener = UnixListener::bind(&path)?;
     let app = app.clone();
+    #[expect(clippy::disallowed_methods, reason = "the control socket is no part of the route page")]
     let server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(app.clone())

@@ -5,6 +5,7 @@ pub mod command;
 mod docs;
 pub mod exit;
 mod output;
+mod routes;
 pub mod user;
 
 use std::{io, process::ExitCode, time::Duration};
@@ -54,6 +55,8 @@ enum Action {
     Completions(docs::Completions),
     /// Print the manual page of the program or of a command.
     Man(docs::Man),
+    /// List the routes: who may call each, and what it changes.
+    Routes,
     #[command(flatten)]
     Command(Command),
 }
@@ -67,6 +70,7 @@ pub fn main() -> ExitCode {
     let action = match action {
         Action::Completions(completions) => return printed(output, completions.print(Arguments::command())).into(),
         Action::Man(man) => return printed(output, man.print(Arguments::command())).into(),
+        Action::Routes => return printed(output, routes::print(output)).into(),
         action => action,
     };
     let level = std::env::var("SIGNET_LOG").unwrap_or_else(|_| logs::DEFAULT_LEVEL.to_owned());
@@ -154,7 +158,7 @@ async fn run(config: Config, action: Action, output: Output) -> Result<Exit, Cli
             Ok(output.finish(Reply::done(text, serde_json::json!({ "ran": ran }))))
         }
         // Answered before the configuration was read.
-        Action::Completions(_) | Action::Man(_) => Ok(Exit::Done),
+        Action::Completions(_) | Action::Man(_) | Action::Routes => Ok(Exit::Done),
         Action::Command(mut command) => {
             if let Err(reply) = command.prepare() {
                 return Ok(output.finish(reply));
