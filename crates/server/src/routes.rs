@@ -6,9 +6,7 @@
 use actix_web::web::ServiceConfig;
 
 use crate::{
-    guard::route::{
-        Audience::Issuer, Headers, Line, Service, endpoint, get, head, install, page, post,
-    },
+    guard::route::{Audience::Issuer, Headers, Line, Service, endpoint, get, head, install, page, post},
     oauth::{authorize, discovery, logout, token, userinfo},
     pages::{self, consent, home, interact, register, signin},
     playground::handlers as playground_handlers,

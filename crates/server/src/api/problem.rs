@@ -147,6 +147,7 @@ impl From<AdminError> for Problem {
         let status = error.status();
         match error {
             AdminError::NotFound(refusal)
+            | AdminError::Forbidden(refusal)
             | AdminError::Invalid(refusal)
             | AdminError::Conflict(refusal)
             | AdminError::Busy(refusal) => {

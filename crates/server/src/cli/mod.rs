@@ -8,7 +8,7 @@ mod output;
 mod routes;
 pub mod user;
 
-use std::{io, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use signet_identity::password::PasswordPolicy;

@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use actix_web::{
-    FromRequest, HttpMessage, HttpRequest,
-    dev,
-    http::header,
-    web::Payload,
-};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, http::header, web::Payload};
 use futures_util::future::{Ready, ready};
 use signet_identity::UserId;
 use signet_oidc::{
@@ -84,11 +79,8 @@ fn invalid() -> OAuthError {
 
 /// Signature, kind, issuer, times, and one look into the revocation set. No SQL.
 fn check(app: &App, token: &str) -> Result<AccessClaims, OAuthError> {
-    let claims = app
-        .published()
-        .keyring
-        .verify_access(token, &app.realm.issuer, entropy::now())
-        .map_err(|_| invalid())?;
+    let claims =
+        app.published().keyring.verify_access(token, &app.realm.issuer, entropy::now()).map_err(|_| invalid())?;
     if app.store.is_revoked(&claims) { Err(invalid()) } else { Ok(claims) }
 }
 

@@ -18,13 +18,7 @@ use super::{
     bearer,
     route::{Audience, Face, Headers, Line, Post, Requirement},
 };
-use crate::{
-    api::problem::Problem,
-    app::App,
-    call,
-    oauth::EndpointError,
-    pages,
-};
+use crate::{api::problem::Problem, app::App, call, oauth::EndpointError, pages};
 
 /// The headers of the path a request met, for the outermost layer.
 #[derive(Clone, Copy)]
