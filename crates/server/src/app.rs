@@ -14,14 +14,13 @@ use signet_storage::{Store, StoreError, keys::Derivation, seal::Purpose};
 
 use crate::{
     channel::Channel,
+    config::Config,
     guard::{access::Permissions, cookies::CookieNames, proxy::TrustedProxies},
     hashing::Hasher,
 };
 
 /// The provider, one per process.
 pub struct App {
-    /// Issuer and policy.
-    pub realm: Realm,
     /// Host and port of the issuer, for pages.
     pub issuer_host: String,
     /// The database.
@@ -44,6 +43,7 @@ pub struct App {
     pub proxies: ArcSwap<TrustedProxies>,
     /// How other nodes hear of this one, and it of them.
     pub channel: Arc<Channel>,
+    live: ArcSwap<Live>,
     published: ArcSwap<Published>,
     clients: Cache<ClientId, Arc<Client>>,
     /// What people and services may do.
@@ -52,6 +52,14 @@ pub struct App {
     forgotten: AtomicU64,
     /// Whose a subject is; a subject never changes hands.
     people: Cache<String, UserId>,
+}
+
+/// What may change while the program runs, all of it at once.
+pub struct Live {
+    /// The settings in effect.
+    pub config: Arc<Config>,
+    /// Issuer and policy.
+    pub realm: Arc<Realm>,
 }
 
 /// What discovery answers, rendered once per change of keys.
@@ -72,10 +80,8 @@ pub struct Parts {
     pub store: Store,
     /// Password hashing.
     pub hasher: Hasher,
-    /// Answers carry their statement count.
-    pub count_statements: bool,
-    /// Whose word about a client's address counts.
-    pub proxies: TrustedProxies,
+    /// The settings.
+    pub config: Arc<Config>,
 }
 
 impl App {
@@ -108,16 +114,31 @@ impl App {
             sid_key,
             successor_key,
             csrf_key,
-            count_statements: parts.count_statements,
-            proxies: ArcSwap::from_pointee(parts.proxies),
+            count_statements: parts.config.count_statements,
+            proxies: ArcSwap::from_pointee(TrustedProxies::new(parts.config.proxy.trusted.clone())),
             published: ArcSwap::from_pointee(published),
             people: Cache::new(50_000),
             clients: Cache::builder().max_capacity(10_000).time_to_live(std::time::Duration::from_mins(1)).build(),
             permissions: Permissions::default(),
             channel: Arc::default(),
             forgotten: AtomicU64::new(0),
-            realm: parts.realm,
+            live: ArcSwap::from_pointee(Live { realm: Arc::new(parts.realm), config: parts.config }),
         })
+    }
+
+    /// What may change while the program runs, as it is now. Take it once for each request.
+    pub fn live(&self) -> Arc<Live> {
+        self.live.load_full()
+    }
+
+    /// The settings in effect.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.live.load().config)
+    }
+
+    /// Issuer and policy.
+    pub fn realm(&self) -> Arc<Realm> {
+        Arc::clone(&self.live.load().realm)
     }
 
     /// What discovery answers now.

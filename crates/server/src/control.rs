@@ -81,7 +81,7 @@ async fn run(app: Data<App>, http: HttpRequest, command: Json<Command>) -> HttpR
     };
     let desk = Desk {
         store: app.store.clone(),
-        realm: app.realm.clone(),
+        realm: app.realm().as_ref().clone(),
         hasher: app.hasher.clone(),
         passwords: app.passwords.clone(),
         origin: signet_storage::Origin { operator: Some(format!("uid:{uid}")), ..Default::default() },

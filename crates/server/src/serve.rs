@@ -19,6 +19,7 @@ use crate::{
     playground::{Playground, PlaygroundError},
     routes,
     startup::{self, FirstAdministrator, Migrate, Opened, StartError},
+    telemetry::logs::LogHandle,
 };
 
 /// Why serving did not begin or did not go on.
@@ -60,7 +61,7 @@ fn bind(config: &Config) -> Result<TcpListener, ServeError> {
 }
 
 /// Serves until SIGINT or SIGTERM.
-pub async fn serve(config: Config) -> Result<(), ServeError> {
+pub async fn serve(config: Config, _logs: LogHandle) -> Result<(), ServeError> {
     // Both signals are heard from the first moment on, so that a stop during start is clean too.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let listener = bind(&config)?;
@@ -68,7 +69,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let opened = tokio::task::spawn_blocking(move || startup::open(&opening, Migrate::Always, &progress))
         .await
         .map_err(io::Error::other)??;
-    let hasher = startup::hasher();
+    let hasher = startup::hasher(&config);
     let playground = if config.development {
         startup::register_playground(&opened.store, &opened.realm).await?;
         Some(Data::new(Playground::new(&config.issuer, startup::PLAYGROUND_CLIENT)?))
@@ -80,8 +81,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         realm: opened.realm.clone(),
         store: opened.store.clone(),
         hasher: hasher.clone(),
-        count_statements: config.count_statements,
-        proxies: config.trusted_proxies.clone(),
+        config: std::sync::Arc::new(config.clone()),
     })
     .await
     .map_err(StartError::from)?;

@@ -16,11 +16,11 @@ use signet_storage::StoreError;
 
 use crate::{
     admin::Desk,
-    config::Config,
+    config::{Config, Flags},
     control,
     serve::{self, ServeError},
     startup::{self, Migrate, Opened, StartError},
-    telemetry::logs::{self, LogConfig},
+    telemetry::logs::{self, LogConfig, LogHandle},
 };
 use command::{Command, Reply};
 use exit::Exit;
@@ -33,14 +33,17 @@ struct Arguments {
     /// Print JSON.
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    settings: Flags,
     #[command(subcommand)]
     action: Option<Action>,
 }
 
 fn help() -> String {
     format!(
-        "Without a command, `signet` serves. Settings come from the environment: SIGNET_ISSUER, SIGNET_BIND, \
-SIGNET_DATA_DIR, DATABASE_URL, REDIS_URL, SIGNET_SECRET_KEY, SIGNET_ADMIN_EMAIL, SIGNET_ADMIN_PASSWORD.\n\n{}",
+        "Without a command, `signet` serves. Settings come from config/signet.toml, .env, the environment \
+(SIGNET_TOKENS__ACCESS=10m, DATABASE_URL, REDIS_URL) and these flags; the later wins. `signet config example` lists \
+them all.\n\n{}",
         Exit::help()
     )
 }
@@ -73,19 +76,22 @@ pub fn main() -> ExitCode {
         Action::Routes => return printed(output, routes::print(output)).into(),
         action => action,
     };
-    let level = std::env::var("SIGNET_LOG").unwrap_or_else(|_| logs::DEFAULT_LEVEL.to_owned());
-    if let Err(error) = logs::init(&LogConfig { level, format: logs::Format::default() }) {
-        output.fail("configuration", &format!("SIGNET_LOG: {error}"), None);
-        return Exit::Usage.into();
-    }
-    let config = match Config::from_env() {
+    let config = match Config::load(&arguments.settings) {
         Ok(config) => config,
         Err(errors) => {
             output.fail("configuration", &errors.to_string(), None);
             return Exit::Usage.into();
         }
     };
-    let result = actix_web::rt::System::new().block_on(run(config, action, output));
+    let log = LogConfig { level: config.log.level.clone(), format: config.log.format };
+    let logs = match logs::init(&log) {
+        Ok(logs) => logs,
+        Err(error) => {
+            output.fail("configuration", &format!("log.level: {error}"), None);
+            return Exit::Usage.into();
+        }
+    };
+    let result = actix_web::rt::System::new().block_on(run((config, logs), action, output));
     let exit = result.unwrap_or_else(|error| {
         output.fail(error.code(), &error.to_string(), None);
         error.exit()
@@ -134,10 +140,10 @@ impl CliError {
     }
 }
 
-async fn run(config: Config, action: Action, output: Output) -> Result<Exit, CliError> {
+async fn run((config, logs): (Config, LogHandle), action: Action, output: Output) -> Result<Exit, CliError> {
     match action {
         Action::Serve => {
-            serve::serve(config).await?;
+            serve::serve(config, logs).await?;
             Ok(Exit::Done)
         }
         Action::Migrate => {
@@ -223,7 +229,7 @@ impl Door {
         let desk = Desk {
             store: opened.store.clone(),
             realm: opened.realm.clone(),
-            hasher: startup::hasher(),
+            hasher: startup::hasher(&config),
             passwords: PasswordPolicy::default(),
             origin: startup::operator(),
             held: None,

@@ -39,8 +39,7 @@ pub fn check(read: &mut Read, directory: &Path) -> Option<Checked> {
         Some(text) => {
             let bind = text.parse().ok();
             if bind.is_none() {
-                let message =
-                    format!("{text:?} is not an address with a port, such as 127.0.0.1:8080 or [::]:8080");
+                let message = format!("{text:?} is not an address with a port, such as 127.0.0.1:8080 or [::]:8080");
                 wrong(read, "bind", &message);
             }
             bind
@@ -154,7 +153,8 @@ fn together(read: &mut Read) {
     let s = &read.settings;
     let mut wrongs: Vec<(&str, String)> = Vec::new();
     if s.sessions.absolute < s.sessions.idle {
-        let message = format!("{} is less than sessions.idle ({}); make it longer", s.sessions.absolute, s.sessions.idle);
+        let message =
+            format!("{} is less than sessions.idle ({}); make it longer", s.sessions.absolute, s.sessions.idle);
         wrongs.push(("sessions.absolute", message));
     }
     if s.hashing.memory_kib < 8 * s.hashing.parallelism.min(16) {
@@ -185,9 +185,8 @@ fn together(read: &mut Read) {
     if s.redis.url.as_ref().is_some_and(|url| !begins(url, &["redis://", "rediss://", "unix://"])) {
         wrongs.push(("redis.url", "it must begin with redis:// or rediss://".to_owned()));
     }
-    if tracing_subscriber::EnvFilter::builder().parse(&s.log.level).is_err() {
-        let message = format!("{:?} is not a filter; write info, or warn,signet_server=debug", s.log.level);
-        wrongs.push(("log.level", message));
+    if let Err(error) = crate::telemetry::logs::parse_level(&s.log.level) {
+        wrongs.push(("log.level", error.to_string()));
     }
     for (path, message) in wrongs {
         wrong(read, path, &message);

@@ -106,7 +106,8 @@ impl Reader<'_> {
                     }
                 }
                 _ if self.keys.is_section(key) => {
-                    self.errors.push(place.line(key, &format!("this is a section; write [{key}] and settings below it")));
+                    self.errors
+                        .push(place.line(key, &format!("this is a section; write [{key}] and settings below it")));
                 }
                 value => self.put(layer, key, value, place),
             }
@@ -163,7 +164,8 @@ impl Reader<'_> {
         if let Some((other, earlier)) = layer.values.get(&path)
             && *other != self.text(&path, value)
         {
-            self.errors.push(place.line(&path, &format!("{} says the same thing otherwise; set one of them", earlier.label)));
+            self.errors
+                .push(place.line(&path, &format!("{} says the same thing otherwise; set one of them", earlier.label)));
         }
         layer.values.insert(path.clone(), (self.text(&path, value), place));
     }

@@ -155,8 +155,25 @@ impl Config {
             return Err(ConfigErrors(read.errors));
         };
         let Settings {
-            data_dir, admin_email, admin_password, database, redis, tls, http, proxy, outbound, mut registration, rate_limits,
-            tokens, sessions, hashing, keys, audit, metrics, log, ..
+            data_dir,
+            admin_email,
+            admin_password,
+            database,
+            redis,
+            tls,
+            http,
+            proxy,
+            outbound,
+            mut registration,
+            rate_limits,
+            tokens,
+            sessions,
+            hashing,
+            keys,
+            audit,
+            metrics,
+            log,
+            ..
         } = read.settings;
         let accounts = if checked.development { Accounts::Open } else { Accounts::Closed };
         registration.accounts = Some(registration.accounts.unwrap_or(accounts));

@@ -45,7 +45,8 @@ pub fn read(flags: &Flags, environment: &[(String, String)], directory: &Path) -
                 let mut found = false;
                 for one in error {
                     let path = one.path.iter().take(2).cloned().collect::<Vec<_>>().join(".");
-                    let path = if keys.find(&path).is_some() { path } else { one.path.first().cloned().unwrap_or_default() };
+                    let path =
+                        if keys.find(&path).is_some() { path } else { one.path.first().cloned().unwrap_or_default() };
                     let Some(key) = keys.find(&path) else {
                         errors.push(one.to_string());
                         continue;
@@ -78,7 +79,9 @@ fn explain(key: &Key, mistake: &Mistake) -> String {
         _ if key.secret => format!("this is not text; {write}"),
         Mistake::Message(text) => text.clone(),
         Mistake::InvalidType(found, _) | Mistake::InvalidValue(found, _) => format!("this is {found}; {write}"),
-        Mistake::UnknownVariant(found, known) => format!("{found:?} is not possible; write one of {}", known.join(", ")),
+        Mistake::UnknownVariant(found, known) => {
+            format!("{found:?} is not possible; write one of {}", known.join(", "))
+        }
         _ => format!("this is out of range; {write}"),
     }
 }

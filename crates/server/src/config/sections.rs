@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::value::{SecretText, Span, networks};
+use crate::telemetry::logs::{DEFAULT_LEVEL, Format};
 
 /// The database. `DATABASE_URL` is another spelling of `url`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -37,7 +38,7 @@ impl Default for Database {
             pool_size: 8,
             connect_timeout: Span::seconds(5),
             checkout_timeout: Span::seconds(2),
-            statement_timeout: Span::seconds(10),
+            statement_timeout: Span::seconds(5),
         }
     }
 }
@@ -217,27 +218,11 @@ pub struct Log {
     #[schemars(extend("x-live" = true))]
     pub level: String,
     /// JSON lines, text for people, or text where a terminal reads it and else JSON (auto).
-    pub format: LogFormat,
+    pub format: Format,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self {
-            level: "warn,actix_http=off,signet_server=info,signet_storage=info".to_owned(),
-            format: LogFormat::default(),
-        }
+        Self { level: DEFAULT_LEVEL.to_owned(), format: Format::default() }
     }
-}
-
-/// How a line of the log is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// Text on a terminal, else JSON.
-    #[default]
-    Auto,
-    /// One JSON object a line.
-    Json,
-    /// Text for people.
-    Pretty,
 }

@@ -7,9 +7,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use super::sections::{
-    Audit, Database, Hashing, Http, Keys, Log, LogFormat, Metrics, Outbound, Proxy, Redis, Tls,
-};
+pub use super::sections::{Audit, Database, Hashing, Http, Keys, Log, Metrics, Outbound, Proxy, Redis, Tls};
 use super::value::{Rate, SecretText, Span};
 
 /// Settings of Signet.

@@ -9,7 +9,8 @@ fn read(pairs: &[(&str, &str)]) -> Result<Config, String> {
 /// an http issuer that is not on this machine is refused.
 #[test]
 fn issuers() {
-    for good in ["http://localhost:9000", "http://127.0.0.1:9000", "https://id.example.org", "https://id.example.org/"] {
+    for good in ["http://localhost:9000", "http://127.0.0.1:9000", "https://id.example.org", "https://id.example.org/"]
+    {
         assert!(read(&[("SIGNET_ISSUER", good)]).is_ok(), "{good}");
     }
     for bad in [

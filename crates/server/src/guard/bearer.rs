@@ -80,7 +80,7 @@ fn invalid() -> OAuthError {
 /// Signature, kind, issuer, times, and one look into the revocation set. No SQL.
 fn check(app: &App, token: &str) -> Result<AccessClaims, OAuthError> {
     let claims =
-        app.published().keyring.verify_access(token, &app.realm.issuer, entropy::now()).map_err(|_| invalid())?;
+        app.published().keyring.verify_access(token, &app.realm().issuer, entropy::now()).map_err(|_| invalid())?;
     if app.store.is_revoked(&claims) { Err(invalid()) } else { Ok(claims) }
 }
 
@@ -96,7 +96,7 @@ pub(super) async fn for_issuer(
     app.store.be_current(entropy::now()).await?;
     let Some(token) = userinfo::bearer(&call)? else { return Ok(None) };
     let claims = check(app, token.expose())?;
-    userinfo::permit(&claims, &app.realm, scope)?;
+    userinfo::permit(&claims, &app.realm(), scope)?;
     Ok(Some(claims))
 }
 
@@ -134,7 +134,7 @@ pub(super) async fn for_api(app: &App, http: &HttpRequest, permission: &Permissi
     let token = from_header(http)?;
     app.store.be_current(entropy::now()).await?;
     let claims = check(app, token).map_err(|_| token_refused())?;
-    if !is_for_api(&claims.aud, &app.realm.api_audience(), &app.realm.issuer) {
+    if !is_for_api(&claims.aud, &app.realm().api_audience(), &app.realm().issuer) {
         return Err(token_refused());
     }
     let ceiling = ceiling(&claims.scope);

@@ -89,7 +89,7 @@ pub async fn layer(
             .insert(HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin"));
     }
     if let Some(app) = app {
-        if !app.realm.development {
+        if !app.realm().development {
             let hsts = HeaderValue::from_static("max-age=31536000; includeSubDomains");
             headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts);
         }

@@ -42,7 +42,7 @@ async fn issue(app: &Data<App>, http: &HttpRequest, payload: Payload) -> Result<
         .store
         .transaction(move |tx| {
             let now = turn.now();
-            let realm = &shared.realm;
+            let realm = &shared.realm();
             let Outcome { changes, verdict } = match &request {
                 GrantRequest::Code(request) => {
                     let until = (now + realm.policy.access_token_lifetime, now + realm.policy.refresh_token_lifetime);
