@@ -149,7 +149,7 @@ impl App {
     /// Reads the signing keys anew: one of them signs from here on, the published set is theirs.
     pub async fn reload_keys(&self) -> Result<(), StoreError> {
         let keys = self.store.read(|tx| tx.signing_keys()).await?;
-        self.published.store(Arc::new(Published::new(Keyring::new(&keys)?, &self.realm)));
+        self.published.store(Arc::new(Published::new(Keyring::new(&keys)?, &self.realm())));
         tracing::info!("the signing keys were read anew");
         Ok(())
     }

@@ -142,7 +142,7 @@ impl Channel {
 pub fn start(app: &Data<App>, redis_url: Option<&str>) -> Vec<JoinHandle<()>> {
     let mut jobs = Vec::new();
     let redis = redis_url.filter(|_| app.store.engine() == Engine::Server).and_then(|url| {
-        redis::Link::new(url, &app.realm.issuer)
+        redis::Link::new(url, &app.realm().issuer)
             .inspect_err(|_| {
                 tracing::error!("REDIS_URL is not understood; nodes hear of each other through the database")
             })
