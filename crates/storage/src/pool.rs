@@ -253,7 +253,10 @@ mod tests {
         let all =
             "connect_timeout=5&tcp_user_timeout=10000&keepalives_idle=15&keepalives_interval=5&keepalives_count=3";
         assert_eq!(patient("postgres://u@h/d", Duration::from_secs(5)), format!("postgres://u@h/d?{all}"));
-        assert_eq!(patient("postgres://u@h/d?options=x", Duration::from_secs(5)), format!("postgres://u@h/d?options=x&{all}"));
+        assert_eq!(
+            patient("postgres://u@h/d?options=x", Duration::from_secs(5)),
+            format!("postgres://u@h/d?options=x&{all}")
+        );
         let own = patient("postgres://u@h/d?connect_timeout=1", Duration::from_secs(5));
         assert!(own.starts_with("postgres://u@h/d?connect_timeout=1&tcp_user_timeout=") && !own.contains("timeout=5"));
     }
