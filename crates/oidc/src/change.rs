@@ -193,6 +193,22 @@ events! {
         SignedOut = "session.ended", success;
         /// A client was registered.
         ClientCreated = "client.created", success;
+        /// A client's registration was changed; the detail names what.
+        ClientUpdated = "client.updated", success;
+        /// A client was removed, with all it had been given.
+        ClientDeleted = "client.deleted", success;
+        /// A client was switched off, and all it had been given ended.
+        ClientDisabled = "client.disabled", success;
+        /// A client was switched on again.
+        ClientEnabled = "client.enabled", success;
+        /// A client was given a new secret.
+        ClientSecretRotated = "client.secret_rotated", success;
+        /// An API was registered.
+        ResourceCreated = "resource.created", success;
+        /// An API's registration was changed; the detail names what.
+        ResourceUpdated = "resource.updated", success;
+        /// An API was removed.
+        ResourceDeleted = "resource.deleted", success;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Clients.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use diesel::prelude::*;
 use serde_json::Value;
 use signet_oidc::{
@@ -8,9 +8,15 @@ use signet_oidc::{
     id::{ClientId, ClientKey},
     policy::ClientPolicy,
     secret::Digest,
+    token::revocation::Entry,
 };
 
-use crate::{error::StoreError, schema::clients, store::Tx};
+use crate::{
+    error::StoreError,
+    notices::{Announcement, CLIENT_REVOKED},
+    schema::{clients, grants, notices},
+    store::Tx,
+};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = clients)]
@@ -32,10 +38,44 @@ struct ClientRow {
     default_audience: Option<String>,
     policy: Value,
     generation: i64,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
     disabled_at: Option<DateTime<Utc>>,
 }
 
+/// A client with what only administration asks for.
+#[derive(Debug, Clone)]
+pub struct ClientRecord {
+    /// The client.
+    pub client: Client,
+    /// When it was registered.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Which clients are listed, by identifier.
+#[derive(Debug, Clone, Default)]
+pub struct ClientFilter {
+    /// Those whose identifier follows this one; empty for the first.
+    pub after: String,
+    /// At most so many.
+    pub limit: i64,
+    /// Part of the identifier or of the name, in any case.
+    pub search: Option<String>,
+}
+
+/// How long a token that was issued before a moment can live after it: the greatest lifetime and some skew.
+const TOKENS_LIVE: Duration = Duration::minutes(62);
+/// How long other nodes may take to hear that a client changed.
+const CHANGE_TOLD: Duration = Duration::days(1);
+
 impl ClientRow {
+    fn into_record(self) -> Result<ClientRecord, StoreError> {
+        let (created_at, updated_at) = (self.created_at, self.updated_at);
+        Ok(ClientRecord { client: self.into_domain()?, created_at, updated_at })
+    }
+
     fn into_domain(self) -> Result<Client, StoreError> {
         let secret = || {
             self.secret_hash
@@ -116,29 +156,130 @@ impl Tx<'_> {
             .transpose()
     }
 
-    /// All clients by identifier, at most `limit`, after `after`.
-    pub fn clients(&mut self, after: &str, limit: i64) -> Result<Vec<Client>, StoreError> {
+    /// Clients by identifier. One statement.
+    pub fn clients(&mut self, filter: &ClientFilter) -> Result<Vec<ClientRecord>, StoreError> {
+        let mut query = clients::table
+            .filter(clients::realm_id.eq(self.realm.0))
+            .filter(clients::client_id.gt(&filter.after))
+            .order(clients::client_id)
+            .limit(filter.limit)
+            .select(ClientRow::as_select())
+            .into_boxed();
+        if let Some(search) = &filter.search {
+            let pattern = contains(search);
+            query = query.filter(clients::client_id.ilike(pattern.clone()).or(clients::name.ilike(pattern)));
+        }
+        query.load(self.conn)?.into_iter().map(ClientRow::into_record).collect()
+    }
+
+    /// The client with that identifier, as administration sees it. One statement.
+    pub fn client_record(&mut self, id: &ClientId) -> Result<Option<ClientRecord>, StoreError> {
         clients::table
             .filter(clients::realm_id.eq(self.realm.0))
-            .filter(clients::client_id.gt(after))
-            .order(clients::client_id)
-            .limit(limit)
+            .filter(clients::client_id.eq(id.as_str()))
             .select(ClientRow::as_select())
-            .load(self.conn)?
-            .into_iter()
-            .map(ClientRow::into_domain)
-            .collect()
+            .first(self.conn)
+            .optional()?
+            .map(ClientRow::into_record)
+            .transpose()
+    }
+
+    /// The same, locked until the transaction ends: what is decided on it holds when it is written. One statement.
+    pub fn lock_client(&mut self, id: &ClientId) -> Result<Option<ClientRecord>, StoreError> {
+        clients::table
+            .filter(clients::realm_id.eq(self.realm.0))
+            .filter(clients::client_id.eq(id.as_str()))
+            .select(ClientRow::as_select())
+            .for_no_key_update()
+            .first(self.conn)
+            .optional()?
+            .map(ClientRow::into_record)
+            .transpose()
+    }
+
+    /// Registers a client; its `key` and `generation` are ignored: tokens of an earlier client of that name stay
+    /// refused. `None` when there is one. Two statements.
+    pub fn create_client(&mut self, client: &Client, at: DateTime<Utc>) -> Result<Option<ClientRecord>, StoreError> {
+        let ended: Option<i64> = notices::table
+            .filter(notices::realm_id.eq(self.realm.0))
+            .filter(notices::kind.eq(CLIENT_REVOKED))
+            .filter(notices::key.eq(client.id.as_str()))
+            .select(diesel::dsl::max(notices::generation))
+            .first(self.conn)?;
+        let row = self.row_of(client, at)?;
+        diesel::insert_into(clients::table)
+            .values((&row, clients::created_at.eq(at), clients::generation.eq(ended.unwrap_or_default())))
+            .on_conflict_do_nothing()
+            .returning(ClientRow::as_returning())
+            .get_result(self.conn)
+            .optional()?
+            .map(ClientRow::into_record)
+            .transpose()
+    }
+
+    /// Writes a changed client over the one with its `key`, and tells every node. Two statements.
+    pub fn update_client(&mut self, client: &Client, at: DateTime<Utc>) -> Result<ClientRecord, StoreError> {
+        let row = self.row_of(client, at)?;
+        let mine = clients::table.filter(clients::realm_id.eq(self.realm.0)).filter(clients::id.eq(client.key.0));
+        let written =
+            diesel::update(mine).set(&row).returning(ClientRow::as_returning()).get_result(self.conn)?.into_record()?;
+        self.announce(&Announcement::Client(client.id.clone()), at, at + CHANGE_TOLD)?;
+        Ok(written)
+    }
+
+    /// Ends everything a client was given: its grants, and with its generation every token. Answers the new generation.
+    /// Three statements, however much hangs on it.
+    pub fn end_client_tokens(&mut self, client: &Client, at: DateTime<Utc>) -> Result<i64, StoreError> {
+        let mine = clients::table.filter(clients::realm_id.eq(self.realm.0)).filter(clients::id.eq(client.key.0));
+        let generation: i64 = diesel::update(mine)
+            .set(clients::generation.eq(clients::generation + 1))
+            .returning(clients::generation)
+            .get_result(self.conn)?;
+        diesel::update(
+            grants::table
+                .filter(grants::realm_id.eq(self.realm.0))
+                .filter(grants::client_key.eq(client.key.0))
+                .filter(grants::revoked_at.is_null()),
+        )
+        .set(grants::revoked_at.eq(at))
+        .execute(self.conn)?;
+        let entry = Entry::Client { client_id: client.id.as_str().to_owned(), generation };
+        self.announce(&Announcement::Revoked(entry), at, at + TOKENS_LIVE)?;
+        Ok(generation)
+    }
+
+    /// Removes a client and everything it was given, and tells every node. Four statements.
+    pub fn delete_client(&mut self, client: &Client, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let entry = Entry::Client { client_id: client.id.as_str().to_owned(), generation: client.generation + 1 };
+        self.announce(&Announcement::Revoked(entry), at, at + TOKENS_LIVE)?;
+        self.announce(&Announcement::Client(client.id.clone()), at, at + CHANGE_TOLD)?;
+        let mine = clients::table.filter(clients::realm_id.eq(self.realm.0)).filter(clients::id.eq(client.key.0));
+        diesel::delete(mine).execute(self.conn)?;
+        Ok(())
     }
 
     /// Stores a client; its `key` is ignored. An existing one of the same identifier is changed when `replace` is set.
     /// Answers whether a row was written.
     pub fn put_client(&mut self, client: &Client, at: DateTime<Utc>, replace: bool) -> Result<bool, StoreError> {
+        let row = self.row_of(client, at)?;
+        let insert = diesel::insert_into(clients::table)
+            .values((&row, clients::created_at.eq(at)))
+            .on_conflict((clients::realm_id, clients::client_id));
+        let written = if replace {
+            insert.do_update().set(&row).execute(self.conn)?
+        } else {
+            insert.do_nothing().execute(self.conn)?
+        };
+        Ok(written > 0)
+    }
+
+    fn row_of<'a>(&self, client: &'a Client, at: DateTime<Utc>) -> Result<NewClientRow<'a>, StoreError> {
         let secret = match &client.auth {
             ClientAuth::None => None,
             ClientAuth::SecretBasic(ClientSecret::Hashed(hash))
             | ClientAuth::SecretPost(ClientSecret::Hashed(hash)) => Some(hash),
         };
-        let row = NewClientRow {
+        Ok(NewClientRow {
             realm_id: self.realm.0,
             client_id: client.id.as_str(),
             name: &client.name,
@@ -163,15 +304,30 @@ impl Tx<'_> {
             policy: serde_json::to_value(&client.policy).map_err(|_| StoreError::Row("client policy"))?,
             updated_at: at,
             disabled_at: client.disabled.then_some(at),
-        };
-        let insert = diesel::insert_into(clients::table)
-            .values((&row, clients::created_at.eq(at)))
-            .on_conflict((clients::realm_id, clients::client_id));
-        let written = if replace {
-            insert.do_update().set(&row).execute(self.conn)?
-        } else {
-            insert.do_nothing().execute(self.conn)?
-        };
-        Ok(written > 0)
+        })
+    }
+}
+
+/// A pattern for text that contains `part`, whatever characters that has.
+pub(crate) fn contains(part: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in part.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    /// What is searched for is text, not a pattern.
+    #[test]
+    fn wildcards_are_text() {
+        for (part, pattern) in [("a", "%a%"), ("50%", r"%50\%%"), ("a_b", r"%a\_b%"), (r"a\b", r"%a\\b%")] {
+            assert_eq!(super::contains(part), pattern);
+        }
     }
 }

@@ -20,6 +20,9 @@ pub enum StoreError {
     /// Keys could not be made or read.
     #[error(transparent)]
     Keys(#[from] signet_oidc::jose::KeyringError),
+    /// The work of a transaction refused, and what it wrote was taken back: see `Store::attempt`.
+    #[error("the transaction was taken back")]
+    TakenBack,
     /// Migrations failed.
     #[error("migrations: {0}")]
     Migrations(String),

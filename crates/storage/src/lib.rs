@@ -6,18 +6,18 @@
 pub mod apply;
 pub mod audit;
 pub mod bootstrap;
-mod clients;
+pub mod clients;
 mod consents;
 pub mod data_dir;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 pub mod error;
-pub mod feed;
 mod grants;
 mod interactions;
 pub mod keys;
 pub mod notices;
 pub mod pool;
+pub mod resources;
 pub mod roles;
 pub mod schema;
 pub mod seal;

@@ -36,6 +36,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    resources (id) {
+        id -> Int8,
+        realm_id -> Int8,
+        identifier -> Text,
+        name -> Text,
+        scopes -> Jsonb,
+        access_token_seconds -> Nullable<Int4>,
+        access_token_alg -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     users (id) {
         id -> Uuid,
         realm_id -> Int8,
@@ -223,7 +237,6 @@ diesel::table! {
         generation -> Int8,
         created_at -> Timestamptz,
         expires_at -> Timestamptz,
-        xact -> Int8,
     }
 }
 
@@ -235,6 +248,7 @@ diesel::joinable!(refresh_tokens -> grants (grant_id));
 diesel::allow_tables_to_appear_in_same_query!(
     realms,
     clients,
+    resources,
     users,
     roles,
     role_parents,

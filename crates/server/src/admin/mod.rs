@@ -3,12 +3,20 @@
 //! A function here takes the [`Desk`] and plain values, checks them, changes what is stored together with its audit row
 //! in one transaction, and answers a plain value. It knows nothing of HTTP or of the command line.
 
+mod act;
+pub mod clients;
+pub mod resources;
+
 use std::{borrow::Cow, sync::Arc};
 
+use serde::{Deserialize, Serialize};
 use signet_identity::password::PasswordPolicy;
 use signet_oidc::realm::Realm;
 use signet_rbac::PermissionSet;
 use signet_storage::{Origin, Store, StoreError};
+use utoipa::ToSchema;
+
+pub use act::Act;
 
 use crate::{entropy::NoEntropy, hashing};
 
@@ -125,5 +133,65 @@ impl AdminError {
 impl From<hashing::Refusal> for AdminError {
     fn from(error: hashing::Refusal) -> Self {
         Self::Busy(Refusal { code: "busy", message: error.to_string().into(), field: None })
+    }
+}
+
+/// Which part of a list is wanted.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Paging {
+    /// At most so many; 50 when not given, at most 200.
+    pub limit: Option<u32>,
+    /// What [`Page::next`] of the page before said.
+    pub after: Option<String>,
+    /// Part of the identifier or of the name, in any case.
+    pub search: Option<String>,
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Page<T> {
+    /// The entries.
+    pub items: Vec<T>,
+    /// What to give as `after` for the next page; absent on the last.
+    pub next: Option<String>,
+}
+
+impl Paging {
+    /// The greatest page.
+    pub const MAX: u32 = 200;
+
+    /// How many entries, one more than shown: the last one tells that there is a next page.
+    pub(crate) fn rows(&self) -> i64 {
+        i64::from(self.limit.unwrap_or(50).clamp(1, Self::MAX)) + 1
+    }
+
+    /// What is searched for, if anything.
+    pub(crate) fn search(&self) -> Result<Option<String>, AdminError> {
+        let search = self.search.as_deref().map(str::trim).filter(|search| !search.is_empty());
+        if search.is_some_and(|search| search.len() > 256 || search.chars().any(char::is_control)) {
+            return Err(AdminError::invalid("invalid_search", "search", "Search for at most 256 bytes of plain text."));
+        }
+        Ok(search.map(str::to_owned))
+    }
+
+    /// Where the page begins.
+    pub(crate) fn after(&self) -> Result<String, AdminError> {
+        let after = self.after.clone().unwrap_or_default();
+        if after.len() > 2_048 || after.contains('\0') {
+            return Err(AdminError::invalid("invalid_after", "after", "Give what `next` of the page before said."));
+        }
+        Ok(after)
+    }
+}
+
+impl<T> Page<T> {
+    /// From one entry more than is shown; `key` is what the list is ordered by.
+    pub(crate) fn of(mut rows: Vec<T>, paging: &Paging, key: impl Fn(&T) -> String) -> Self {
+        let shown = usize::try_from(paging.rows() - 1).unwrap_or(usize::MAX);
+        let more = rows.len() > shown;
+        rows.truncate(shown);
+        let next = rows.last().filter(|_| more).map(key);
+        Self { items: rows, next }
     }
 }

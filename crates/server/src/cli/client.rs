@@ -1,24 +1,18 @@
 //! `signet client …`
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use signet_oidc::{
-    OAuthError,
-    change::{Event, EventKind, EventResult},
-    client::{
-        ApplicationType, Client, ClientAuth, ClientSecret, ClientSource, GRANT_CLIENT, GRANT_CODE, GRANT_REFRESH,
-        GRANT_TYPES, check_redirect_uri, is_local_redirect,
-    },
-    id::{ClientId, ClientKey},
-    policy::ClientPolicy,
-    scope::{self, Scopes},
-    secret::Secret,
+    client::ApplicationType,
+    policy::{PkceRule, RefreshRotation},
 };
-use signet_storage::Apply;
 
-use super::command::{Reply, Run, store_failed};
-use crate::{admin::Desk, entropy, startup::PLAYGROUND_CLIENT};
+use super::command::{Command, Reply, Run, to_value};
+use crate::admin::{
+    AdminError, Desk, Paging,
+    clients::{self, ClientChange, ClientIssued, ClientView, NewClient, RotateSecret},
+};
 
 /// `signet client …`
 #[derive(Debug, Subcommand, Serialize, Deserialize)]
@@ -26,7 +20,44 @@ pub enum ClientCommand {
     /// Register an application; its secret is shown once.
     Create(CreateClient),
     /// List applications.
-    List,
+    List {
+        /// Only those with this text in their identifier or name.
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
+    },
+    /// Show an application.
+    Show {
+        /// Its identifier.
+        client_id: String,
+    },
+    /// Change an application: what is given replaces what was there.
+    Update(Box<UpdateClient>),
+    /// Remove an application. What it was given ends at once.
+    Delete {
+        /// Its identifier.
+        client_id: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Give an application a new secret, shown once. The old one stops.
+    RotateSecret {
+        /// Its identifier.
+        client_id: String,
+        /// End everything it was given too.
+        #[arg(long)]
+        end_tokens: bool,
+    },
+    /// Switch an application off. What it was given ends at once.
+    Disable {
+        /// Its identifier.
+        client_id: String,
+    },
+    /// Switch an application on again.
+    Enable {
+        /// Its identifier.
+        client_id: String,
+    },
 }
 
 /// `signet client create`
@@ -59,191 +90,280 @@ pub struct CreateClient {
     /// The audience (`aud`) of its access tokens: the API they are for; the client itself when not given.
     #[arg(long, value_name = "URI")]
     audience: Option<String>,
+    /// Whether it must use PKCE; a public client must all the same.
+    #[arg(long, value_enum, default_value_t)]
+    pkce: Pkce,
+    /// Whether each use of a refresh token gives a new one; with a public client it does all the same.
+    #[arg(long, value_enum, default_value_t)]
+    refresh_rotation: Rotation,
     /// The client's identifier; made when not given.
     #[arg(long = "client-id", value_name = "ID")]
     client_id: Option<String>,
 }
 
-impl Run for ClientCommand {
-    async fn run(self, desk: &Desk) -> Result<Reply, Reply> {
-        match self {
-            Self::Create(new) => create(desk, new).await,
-            Self::List => list(desk).await,
+/// `signet client update`
+#[derive(Debug, Args, Serialize, Deserialize)]
+pub struct UpdateClient {
+    /// Its identifier.
+    client_id: String,
+    /// The name people see on the consent page.
+    #[arg(long)]
+    name: Option<String>,
+    /// Where people are sent back to, all of them; may be given several times.
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    redirect_uris: Vec<String>,
+    /// Where people may be sent after signing out, all of them.
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
+    post_logout_redirect_uris: Vec<String>,
+    /// Grant types it may use, all of them.
+    #[arg(long = "grant-type", value_name = "TYPE")]
+    grant_types: Vec<String>,
+    /// Scopes it may ask for, all of them.
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// `client_secret_basic`, `client_secret_post` or `none`. From `none` to another a secret is made.
+    #[arg(long = "auth-method", value_name = "METHOD")]
+    auth_method: Option<String>,
+    /// Whether it is ours: people are not asked for consent.
+    #[arg(long, value_name = "BOOL")]
+    first_party: Option<bool>,
+    /// Whether it runs on a person's device.
+    #[arg(long, value_name = "BOOL")]
+    native: Option<bool>,
+    /// The audience (`aud`) of its access tokens.
+    #[arg(long, value_name = "URI")]
+    audience: Option<String>,
+    /// Whether it must use PKCE.
+    #[arg(long, value_enum)]
+    pkce: Option<Pkce>,
+    /// Whether each use of a refresh token gives a new one.
+    #[arg(long, value_enum)]
+    refresh_rotation: Option<Rotation>,
+    /// What is to be empty; may be given several times.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    clear: Vec<Clear>,
+    /// Only if the client is still as `client show` told it with this revision.
+    #[arg(long, value_name = "REVISION")]
+    revision: Option<String>,
+}
+
+/// Whether PKCE is required.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub enum Pkce {
+    /// Yes.
+    #[default]
+    Required,
+    /// Only what is sent is checked.
+    Optional,
+}
+
+/// Whether refresh tokens rotate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub enum Rotation {
+    /// Each use gives a successor.
+    #[default]
+    On,
+    /// The token stays.
+    Off,
+}
+
+/// What can be made empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub enum Clear {
+    /// Where people are sent back to.
+    RedirectUris,
+    /// Where people may be sent after signing out.
+    PostLogoutRedirectUris,
+    /// Scopes.
+    Scopes,
+    /// The audience: then it is the client itself.
+    Audience,
+}
+
+impl From<Pkce> for PkceRule {
+    fn from(pkce: Pkce) -> Self {
+        match pkce {
+            Pkce::Required => Self::Required,
+            Pkce::Optional => Self::Optional,
         }
     }
 }
 
-async fn create(desk: &Desk, create: CreateClient) -> Result<Reply, Reply> {
-    let mut turn = entropy::turn().map_err(|error| Reply::failed("entropy", error))?;
-    let secret = turn.secret();
-    let made = turn.uuid().simple().to_string();
-    let (client, secret) = build_client(create, made, secret)?;
-    let stored = client.clone();
-    let origin = desk.origin.clone();
-    let written = desk
-        .store
-        .transaction(move |tx| {
-            if !tx.put_client(&stored, turn.now(), false)? {
-                return Ok(false);
-            }
-            let event = Event {
-                kind: EventKind::ClientCreated,
-                result: EventResult::Success,
-                account: None,
-                client: tx.client(&stored.id)?.map(|client| client.key),
-                session: None,
-                grant: None,
-                detail: None,
-            };
-            let _ = tx.apply(vec![signet_oidc::Change::Audit(event)], &mut turn, &origin)?;
-            Ok(true)
-        })
-        .await
-        .map_err(store_failed)?;
-    if !written {
-        return Err(Reply::failed(
-            "client_exists",
-            "There is a client with this identifier. Choose another with --client-id.",
-        ));
+impl From<Rotation> for RefreshRotation {
+    fn from(rotation: Rotation) -> Self {
+        match rotation {
+            Rotation::On => Self::On,
+            Rotation::Off => Self::Off,
+        }
     }
-    let mut value = describe(&client);
-    let mut text = format!("Client {} registered.\n  client_id      {}", client.name, client.id);
-    if let (Some(secret), Value::Object(map)) = (&secret, &mut value) {
-        map.insert("client_secret".to_owned(), json!(secret.expose()));
+}
+
+impl From<CreateClient> for NewClient {
+    fn from(create: CreateClient) -> Self {
+        Self {
+            client_id: create.client_id,
+            client_name: create.name,
+            redirect_uris: create.redirect_uris,
+            post_logout_redirect_uris: create.post_logout_redirect_uris,
+            grant_types: some(create.grant_types),
+            scope: some(create.scopes).map(|scopes| scopes.join(" ")),
+            token_endpoint_auth_method: Some(create.auth_method),
+            application_type: create.native.then_some(ApplicationType::Native),
+            first_party: create.first_party,
+            default_audience: create.audience,
+            pkce: Some(create.pkce.into()),
+            refresh_rotation: Some(create.refresh_rotation.into()),
+        }
+    }
+}
+
+impl From<UpdateClient> for ClientChange {
+    fn from(update: UpdateClient) -> Self {
+        let cleared = |what| update.clear.contains(&what);
+        let list = |given: Vec<String>, what| some(given).or_else(|| cleared(what).then(Vec::new));
+        Self {
+            revision: update.revision,
+            client_name: update.name,
+            redirect_uris: list(update.redirect_uris, Clear::RedirectUris),
+            post_logout_redirect_uris: list(update.post_logout_redirect_uris, Clear::PostLogoutRedirectUris),
+            grant_types: some(update.grant_types),
+            scope: list(update.scopes, Clear::Scopes).map(|scopes| scopes.join(" ")),
+            token_endpoint_auth_method: update.auth_method,
+            application_type: update.native.map(|native| match native {
+                true => ApplicationType::Native,
+                false => ApplicationType::Web,
+            }),
+            first_party: update.first_party,
+            default_audience: update.audience.map(Some).or_else(|| cleared(Clear::Audience).then_some(None)),
+            pkce: update.pkce.map(Into::into),
+            refresh_rotation: update.refresh_rotation.map(Into::into),
+        }
+    }
+}
+
+fn some<T>(values: Vec<T>) -> Option<Vec<T>> {
+    (!values.is_empty()).then_some(values)
+}
+
+impl Run for ClientCommand {
+    async fn run(self, desk: &Desk) -> Result<Reply, Reply> {
+        let answer = match self {
+            Self::Create(new) => clients::create(desk, new.into()).await.map(|made| issued("registered", &made)),
+            Self::List { search } => list(desk, search).await,
+            Self::Show { client_id } => clients::show(desk, &client_id).await.map(|view| shown(&view)),
+            Self::Update(update) => {
+                let client_id = update.client_id.clone();
+                clients::update(desk, &client_id, (*update).into()).await.map(|made| issued("is as told", &made))
+            }
+            Self::Delete { client_id, yes: false } => ask_delete(desk, client_id).await,
+            Self::Delete { client_id, yes: true } => {
+                clients::delete(desk, &client_id).await.map(|gone| told("removed", &gone))
+            }
+            Self::RotateSecret { client_id, end_tokens } => {
+                clients::rotate_secret(desk, &client_id, RotateSecret { end_tokens })
+                    .await
+                    .map(|made| issued("has a new secret", &made))
+            }
+            Self::Disable { client_id } => {
+                clients::disable(desk, &client_id).await.map(|off| told("switched off", &off))
+            }
+            Self::Enable { client_id } => clients::enable(desk, &client_id).await.map(|on| told("switched on", &on)),
+        };
+        answer.map_err(refused)
+    }
+}
+
+/// The member that is wrong is named as it is typed.
+fn refused(error: AdminError) -> Reply {
+    let flag = match &error {
+        AdminError::Invalid(refusal) => match refusal.field {
+            Some("client_name") => Some("--name"),
+            Some("redirect_uris") => Some("--redirect-uri"),
+            Some("post_logout_redirect_uris") => Some("--post-logout-redirect-uri"),
+            Some("grant_types") => Some("--grant-type"),
+            Some("scope") => Some("--scope"),
+            Some("token_endpoint_auth_method") => Some("--auth-method"),
+            Some("default_audience") => Some("--audience"),
+            Some("client_id") => Some("--client-id"),
+            Some("search") => Some("--search"),
+            Some("first_party") => Some("--first-party"),
+            _ => None,
+        },
+        _ => None,
+    };
+    let mut reply = Reply::from(error);
+    if let (Some(flag), Reply::Failed { message, .. }) = (flag, &mut reply) {
+        *message = format!("{flag}: {message}");
+    }
+    reply
+}
+
+fn told(what: &str, client: &ClientView) -> Reply {
+    Reply::done(format!("Client {} {what}.", client.client_id), to_value(client))
+}
+
+/// A client that was made or changed, with the secret that was made for it.
+fn issued(what: &str, made: &ClientIssued) -> Reply {
+    let mut text = format!("Client {} {what}.\n  client_id      {}", made.client.client_name, made.client.client_id);
+    if let Some(secret) = &made.client_secret {
         text.push_str("\n  client_secret  ");
         text.push_str(secret.expose());
         text.push_str("   shown this once");
     }
-    Ok(Reply::Done { text, value })
+    Reply::done(text, to_value(made))
 }
 
-fn build_client(create: CreateClient, made: String, secret: Secret) -> Result<(Client, Option<Secret>), Reply> {
-    let wrong = |error: OAuthError, value: &str| {
-        Reply::failed("invalid_client_metadata", format!("{value:?}: {}.", error.description))
-    };
-    for uri in create.redirect_uris.iter().chain(&create.post_logout_redirect_uris) {
-        check_redirect_uri(uri).map_err(|error| wrong(error, uri))?;
-    }
-    if create.name.trim().is_empty() || create.name.chars().count() > 200 || create.name.chars().any(char::is_control) {
-        return Err(Reply::failed(
-            "invalid_client_metadata",
-            "--name: use 1 to 200 characters, no control characters.",
-        ));
-    }
-    let grant_types = if create.grant_types.is_empty() {
-        vec![GRANT_CODE.to_owned(), GRANT_REFRESH.to_owned()]
-    } else {
-        create.grant_types
-    };
-    if let Some(unknown) = grant_types.iter().find(|name| !GRANT_TYPES.contains(&name.as_str())) {
-        let known = GRANT_TYPES.join(", ");
-        return Err(Reply::failed("invalid_client_metadata", format!("--grant-type {unknown:?}: use one of {known}.")));
-    }
-    let has = |name: &str| grant_types.iter().any(|given| given == name);
-    if has(GRANT_CODE) && create.redirect_uris.is_empty() {
-        return Err(Reply::failed(
-            "invalid_client_metadata",
-            "--redirect-uri is missing: where are people sent back to?",
-        ));
-    }
-    if has(GRANT_CLIENT) && create.auth_method == "none" {
-        return Err(Reply::failed(
-            "invalid_client_metadata",
-            "--grant-type client_credentials needs a client with a secret, not --auth-method none.",
-        ));
-    }
-    let digest = ClientSecret::Hashed(secret.digest());
-    let (auth, secret) = match create.auth_method.as_str() {
-        "none" => (ClientAuth::None, None),
-        "client_secret_basic" => (ClientAuth::SecretBasic(digest), Some(secret)),
-        "client_secret_post" => (ClientAuth::SecretPost(digest), Some(secret)),
-        other => {
-            let known = ClientAuth::METHODS.join(", ");
-            return Err(Reply::failed(
-                "invalid_client_metadata",
-                format!("--auth-method {other:?}: use one of {known}."),
-            ));
-        }
-    };
-    let scopes: Scopes = if create.scopes.is_empty() {
-        scope::STANDARD.iter().map(|(name, _)| *name).collect()
-    } else {
-        create
-            .scopes
-            .join(" ")
-            .parse()
-            .map_err(|error| Reply::failed("invalid_client_metadata", format!("--scope: {error}.")))?
-    };
-    if create.client_id.as_deref() == Some(PLAYGROUND_CLIENT) {
-        return Err(Reply::failed(
-            "invalid_client_metadata",
-            "--client-id playground belongs to Signet itself. Choose another.",
-        ));
-    }
-    let id = create.client_id.unwrap_or(made);
-    let id = ClientId::parse(&id).ok_or_else(|| {
-        Reply::failed("invalid_client_metadata", "--client-id: use 1 to 2048 bytes, no control characters.")
-    })?;
-    let custom_scheme = |uri: &String| is_local_redirect(uri) && !uri.starts_with("http");
-    let native = create.native || (!create.redirect_uris.is_empty() && create.redirect_uris.iter().all(custom_scheme));
-    let client = Client {
-        key: ClientKey(0),
-        id,
-        name: create.name.trim().to_owned(),
-        source: ClientSource::Admin,
-        auth,
-        redirect_uris: create.redirect_uris,
-        post_logout_redirect_uris: create.post_logout_redirect_uris,
-        response_types: if grant_types.iter().any(|name| name == GRANT_CODE) {
-            vec!["code".to_owned()]
-        } else {
-            Vec::new()
-        },
-        grant_types,
-        scopes,
-        first_party: create.first_party,
-        application_type: if native { ApplicationType::Native } else { ApplicationType::Web },
-        default_audience: create.audience,
-        policy: ClientPolicy::default(),
-        generation: 0,
-        disabled: false,
-    };
-    Ok((client, secret))
+fn shown(client: &ClientView) -> Reply {
+    let none = "(none)".to_owned();
+    let list =
+        |values: &[String]| if values.is_empty() { none.clone() } else { values.join("\n                     ") };
+    let state = if client.disabled { "switched off" } else { "in use" };
+    let audience = client.default_audience.as_deref().unwrap_or(&client.client_id);
+    let lines = [
+        ("client_id", client.client_id.clone()),
+        ("name", client.client_name.clone()),
+        ("state", state.to_owned()),
+        ("redirect URIs", list(&client.redirect_uris)),
+        ("after sign-out", list(&client.post_logout_redirect_uris)),
+        ("grant types", client.grant_types.join(" ")),
+        ("scope", client.scope.clone()),
+        ("authenticates by", client.token_endpoint_auth_method.clone()),
+        ("first party", client.first_party.to_string()),
+        ("audience", audience.to_owned()),
+        ("registered", client.created_at.to_rfc3339()),
+        ("changed", client.updated_at.to_rfc3339()),
+        ("revision", client.revision.clone()),
+    ];
+    let text: Vec<String> = lines.iter().map(|(name, value)| format!("{name:<18} {value}")).collect();
+    Reply::done(text.join("\n"), to_value(client))
 }
 
-/// RFC 7591 names, never the secret.
-fn describe(client: &Client) -> Value {
-    json!({
-        "client_id": client.id.as_str(),
-        "client_name": client.name,
-        "redirect_uris": client.redirect_uris,
-        "post_logout_redirect_uris": client.post_logout_redirect_uris,
-        "grant_types": client.grant_types,
-        "response_types": client.response_types,
-        "scope": client.scopes.to_string(),
-        "token_endpoint_auth_method": client.auth.method(),
-        "application_type": client.application_type,
-        "first_party": client.first_party,
+async fn ask_delete(desk: &Desk, client_id: String) -> Result<Reply, AdminError> {
+    let client = clients::show(desk, &client_id).await?;
+    Ok(Reply::Ask {
+        text: format!("Client {} ({}) goes, with all that people allowed it.", client.client_id, client.client_name),
+        question: "Remove it?".to_owned(),
+        then: Box::new(Command::Client(ClientCommand::Delete { client_id, yes: true })),
     })
 }
 
-async fn list(desk: &Desk) -> Result<Reply, Reply> {
-    let clients = desk
-        .store
-        .read(|tx| {
-            let mut all = Vec::new();
-            loop {
-                let after = all.last().map(|client: &Client| client.id.as_str().to_owned()).unwrap_or_default();
-                let page = tx.clients(&after, 500)?;
-                if page.is_empty() {
-                    return Ok(all);
-                }
-                all.extend(page);
-            }
-        })
-        .await
-        .map_err(store_failed)?;
-    let lines: Vec<String> = clients.iter().map(|client| format!("{}  {}", client.id, client.name)).collect();
+async fn list(desk: &Desk, search: Option<String>) -> Result<Reply, AdminError> {
+    let mut all: Vec<ClientView> = Vec::new();
+    let mut after = None;
+    loop {
+        let paging = Paging { limit: Some(Paging::MAX), after, search: search.clone() };
+        let page = clients::list(desk, paging).await?;
+        all.extend(page.items);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let line = |client: &ClientView| {
+        let off = if client.disabled { "  (switched off)" } else { "" };
+        format!("{}  {}{off}", client.client_id, client.client_name)
+    };
+    let lines: Vec<String> = all.iter().map(line).collect();
     let text = if lines.is_empty() { "No clients.".to_owned() } else { lines.join("\n") };
-    Ok(Reply::Done { text, value: Value::Array(clients.iter().map(describe).collect()) })
+    Ok(Reply::done(text, json!(all)))
 }

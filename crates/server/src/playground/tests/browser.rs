@@ -7,10 +7,9 @@ use reqwest::{RequestBuilder, StatusCode, header};
 use scraper::{Html, Selector};
 
 use super::{
-    super::Playground,
+    super::{Playground, configure},
     issuer::{Issuer, listen, serve},
 };
-use crate::{guard::route::install, routes};
 
 /// A browser with one cookie, which follows no redirects.
 pub(super) struct Browser {
@@ -26,8 +25,7 @@ impl Browser {
         let data = Data::new(playground);
         let (listener, base) = listen();
         serve(listener, move |cfg| {
-            cfg.app_data(data.clone());
-            install(cfg, routes::playground(), true);
+            cfg.app_data(data.clone()).configure(configure);
         });
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())

@@ -1,0 +1,227 @@
+//! Clients: applications that sign people in, and services.
+
+mod settings;
+mod view;
+
+use signet_oidc::{
+    change::EventKind,
+    client::{Client, ClientAuth, ClientSecret},
+    id::ClientId,
+    secret::Secret,
+};
+use signet_rbac::{Holder, Permission, PermissionSet};
+use signet_storage::clients::{ClientFilter, ClientRecord};
+
+use super::{Act, AdminError, Desk, Page, Paging};
+use crate::startup::PLAYGROUND_CLIENT;
+
+pub use settings::Settings;
+pub use view::{ClientChange, ClientIssued, ClientView, NewClient, RotateSecret};
+
+/// Registers a client. Its secret, where it has one, is in the answer and nowhere else.
+pub async fn create(desk: &Desk, new: NewClient) -> Result<ClientIssued, AdminError> {
+    desk.act(move |act| create_in(act, new)).await
+}
+
+/// One client.
+pub async fn show(desk: &Desk, client_id: &str) -> Result<ClientView, AdminError> {
+    let id = parse(client_id)?;
+    let found = desk.store.read(move |tx| tx.client_record(&id)).await?;
+    found.map(|record| ClientView::of(&record)).ok_or_else(missing)
+}
+
+/// Clients by identifier.
+pub async fn list(desk: &Desk, paging: Paging) -> Result<Page<ClientView>, AdminError> {
+    let filter = ClientFilter { after: paging.after()?, limit: paging.rows(), search: paging.search()? };
+    let found = desk.store.read(move |tx| tx.clients(&filter)).await?;
+    let views = found.iter().map(ClientView::of).collect();
+    Ok(Page::of(views, &paging, |view: &ClientView| view.client_id.clone()))
+}
+
+/// Changes what the change names. A client that comes to authenticate with a secret is given one.
+pub async fn update(desk: &Desk, client_id: &str, change: ClientChange) -> Result<ClientIssued, AdminError> {
+    let id = parse(client_id)?;
+    desk.act(move |act| update_in(act, &id, change)).await
+}
+
+/// Removes a client. What it was given ends at once.
+pub async fn delete(desk: &Desk, client_id: &str) -> Result<ClientView, AdminError> {
+    let id = parse(client_id)?;
+    desk.act(move |act| delete_in(act, &id)).await
+}
+
+/// Gives a client a new secret; the old one stops. Tokens stay unless `end_tokens` is set.
+pub async fn rotate_secret(desk: &Desk, client_id: &str, how: RotateSecret) -> Result<ClientIssued, AdminError> {
+    let id = parse(client_id)?;
+    desk.act(move |act| {
+        let record = locked(act, &id)?;
+        let secret = act.turn.secret();
+        let digest = ClientSecret::Hashed(secret.digest());
+        let auth = match record.client.auth {
+            ClientAuth::None => {
+                return Err(AdminError::conflict(
+                    "public_client",
+                    "A client with token_endpoint_auth_method `none` has no secret. Change the method to give it one.",
+                ));
+            }
+            ClientAuth::SecretBasic(_) => ClientAuth::SecretBasic(digest),
+            ClientAuth::SecretPost(_) => ClientAuth::SecretPost(digest),
+        };
+        let at = act.turn.now();
+        if how.end_tokens {
+            act.tx.end_client_tokens(&record.client, at)?;
+        }
+        let written = act.tx.update_client(&Client { auth, ..record.client }, at)?;
+        let detail = how.end_tokens.then(|| "tokens_ended".to_owned());
+        act.record(EventKind::ClientSecretRotated, object(&id), Some(&written.client), detail)?;
+        Ok(ClientIssued { client: ClientView::of(&written), client_secret: Some(secret) })
+    })
+    .await
+}
+
+/// Switches a client off. What it was given ends at once. Doing it twice changes nothing.
+pub async fn disable(desk: &Desk, client_id: &str) -> Result<ClientView, AdminError> {
+    let id = parse(client_id)?;
+    desk.act(move |act| {
+        let record = locked(act, &id)?;
+        if record.client.disabled {
+            return Ok(ClientView::of(&record));
+        }
+        let at = act.turn.now();
+        act.tx.end_client_tokens(&record.client, at)?;
+        let written = act.tx.update_client(&Client { disabled: true, ..record.client }, at)?;
+        act.record(EventKind::ClientDisabled, object(&id), Some(&written.client), None)?;
+        Ok(ClientView::of(&written))
+    })
+    .await
+}
+
+/// Switches a client on again. What had ended stays ended. Doing it twice changes nothing.
+pub async fn enable(desk: &Desk, client_id: &str) -> Result<ClientView, AdminError> {
+    let id = parse(client_id)?;
+    desk.act(move |act| {
+        let record = locked(act, &id)?;
+        if !record.client.disabled {
+            return Ok(ClientView::of(&record));
+        }
+        let written = act.tx.update_client(&Client { disabled: false, ..record.client }, act.turn.now())?;
+        within_reach(act, &written.client)?;
+        act.record(EventKind::ClientEnabled, object(&id), Some(&written.client), None)?;
+        Ok(ClientView::of(&written))
+    })
+    .await
+}
+
+/// [`create`] within a greater act.
+pub(crate) fn create_in(act: &mut Act<'_, '_>, new: NewClient) -> Result<ClientIssued, AdminError> {
+    let made = act.turn.uuid().simple().to_string();
+    let id = ClientId::parse(new.client_id.as_deref().unwrap_or(&made)).ok_or_else(|| {
+        AdminError::invalid("invalid_client_metadata", "client_id", "Use 1 to 2048 bytes, no control characters.")
+    })?;
+    if id.as_str() == PLAYGROUND_CLIENT {
+        return Err(AdminError::invalid(
+            "invalid_client_metadata",
+            "client_id",
+            "\"playground\" belongs to Signet itself. Choose another.",
+        ));
+    }
+    let secret = act.turn.secret();
+    let settings = Settings::of_new(new)?.check(&act.desk.realm)?;
+    let secret = settings.wants_secret().then_some(secret);
+    let client = settings.into_client(id, secret.as_ref().map(Secret::digest))?;
+    within_reach(act, &client)?;
+    let Some(written) = act.tx.create_client(&client, act.turn.now())? else {
+        return Err(AdminError::conflict("client_exists", "There is a client with this identifier. Choose another."));
+    };
+    act.record(EventKind::ClientCreated, object(&client.id), Some(&written.client), None)?;
+    Ok(ClientIssued { client: ClientView::of(&written), client_secret: secret })
+}
+
+/// [`update`] within a greater act.
+pub(crate) fn update_in(
+    act: &mut Act<'_, '_>,
+    id: &ClientId,
+    change: ClientChange,
+) -> Result<ClientIssued, AdminError> {
+    let record = locked(act, id)?;
+    let expected = change.revision.clone();
+    if expected.is_some_and(|expected| expected != ClientView::of(&record).revision) {
+        return Err(AdminError::conflict(
+            "changed_meanwhile",
+            "Somebody else changed the client meanwhile. Read it again and repeat the change.",
+        ));
+    }
+    let settings = Settings::of(&record.client).with(change);
+    write_settings(act, record, settings)
+}
+
+/// Writes settings over those of a client that is locked. What is the same already is not written.
+pub(crate) fn write_settings(
+    act: &mut Act<'_, '_>,
+    record: ClientRecord,
+    settings: Settings,
+) -> Result<ClientIssued, AdminError> {
+    let settings = settings.check(&act.desk.realm)?;
+    let changed = settings.differences(&Settings::of(&record.client));
+    if changed.is_empty() {
+        return Ok(ClientIssued { client: ClientView::of(&record), client_secret: None });
+    }
+    let made = act.turn.secret();
+    let (client, secret) = settings.over(record.client, made)?;
+    within_reach(act, &client)?;
+    let written = act.tx.update_client(&client, act.turn.now())?;
+    act.record(EventKind::ClientUpdated, object(&client.id), Some(&written.client), Some(changed.join(",")))?;
+    Ok(ClientIssued { client: ClientView::of(&written), client_secret: secret })
+}
+
+/// [`delete`] within a greater act.
+pub(crate) fn delete_in(act: &mut Act<'_, '_>, id: &ClientId) -> Result<ClientView, AdminError> {
+    let record = locked(act, id)?;
+    act.tx.delete_client(&record.client, act.turn.now())?;
+    act.record(EventKind::ClientDeleted, object(id), Some(&record.client), None)?;
+    Ok(ClientView::of(&record))
+}
+
+/// A client to be changed: locked, not Signet's own, and within the actor's reach.
+pub(crate) fn locked(act: &mut Act<'_, '_>, id: &ClientId) -> Result<ClientRecord, AdminError> {
+    let record = act.tx.lock_client(id)?.ok_or_else(missing)?;
+    if id.as_str() == PLAYGROUND_CLIENT {
+        return Err(AdminError::conflict("built_in", "The playground belongs to Signet itself and cannot be changed."));
+    }
+    within_reach(act, &record.client)?;
+    Ok(record)
+}
+
+/// Who can change a client, or knows its secret, can do what it may do: nobody reaches above what the actor holds.
+fn within_reach(act: &mut Act<'_, '_>, client: &Client) -> Result<(), AdminError> {
+    let Some(held) = act.desk.held.clone() else { return Ok(()) };
+    let mut wanted: PermissionSet = act.tx.permissions_of(Holder::Client(client.key.0))?;
+    // A switched off client holds nothing now, and may hold much when it is switched on.
+    if client.disabled {
+        wanted.extend("*:*".parse::<Permission>());
+    }
+    // What it may be given on behalf of people who hold more than the actor.
+    if client.default_audience.as_deref() == Some(&*act.desk.realm.api_audience()) {
+        wanted.extend(client.scopes.iter().filter_map(|scope| scope.parse::<Permission>().ok()));
+    }
+    if held.covers(&wanted) {
+        return Ok(());
+    }
+    Err(AdminError::forbidden(
+        "above_own_permissions",
+        "This client may do, or be allowed, more than you may. Ask somebody who holds those permissions.",
+    ))
+}
+
+/// How the audit log names a client.
+fn object(id: &ClientId) -> String {
+    format!("client:{id}")
+}
+
+fn parse(client_id: &str) -> Result<ClientId, AdminError> {
+    ClientId::parse(client_id).ok_or_else(missing)
+}
+
+fn missing() -> AdminError {
+    AdminError::not_found("client_not_found", "There is no client with this identifier.")
+}

@@ -1,0 +1,278 @@
+//! Everything an administrator sets of a client, checked as a whole.
+
+use signet_oidc::{
+    client::{
+        ApplicationType, Client, ClientAuth, ClientSecret, ClientSource, GRANT_CLIENT, GRANT_CODE, GRANT_REFRESH,
+        GRANT_TYPES, check_redirect_uri, is_local_redirect,
+    },
+    id::{ClientId, ClientKey},
+    policy::{ClientPolicy, PkceRule, RefreshRotation},
+    realm::Realm,
+    scope::{self, Scopes},
+    secret::{Digest, Secret},
+};
+use url::Url;
+
+use super::{ClientChange, NewClient};
+use crate::admin::AdminError;
+
+/// The greatest number of URIs of a kind.
+const MAX_URIS: usize = 50;
+/// The greatest number of scopes.
+const MAX_SCOPES: usize = 200;
+
+/// What an administrator sets of a client. Equal settings are the same client to everybody else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    name: String,
+    redirect_uris: Vec<String>,
+    post_logout_redirect_uris: Vec<String>,
+    grant_types: Vec<String>,
+    scope: String,
+    auth_method: String,
+    application_type: ApplicationType,
+    first_party: bool,
+    default_audience: Option<String>,
+    pkce: PkceRule,
+    refresh_rotation: RefreshRotation,
+}
+
+fn wrong(field: &'static str, message: impl Into<std::borrow::Cow<'static, str>>) -> AdminError {
+    AdminError::invalid("invalid_client_metadata", field, message)
+}
+
+impl Settings {
+    /// Those of a new client, defaults filled in.
+    pub fn of_new(new: NewClient) -> Result<Self, AdminError> {
+        let custom_scheme = |uri: &String| is_local_redirect(uri) && !uri.starts_with("http");
+        let native = !new.redirect_uris.is_empty() && new.redirect_uris.iter().all(custom_scheme);
+        let application_type = if native { ApplicationType::Native } else { ApplicationType::Web };
+        let standard = || scope::STANDARD.iter().map(|(name, _)| *name).collect::<Scopes>().to_string();
+        Ok(Self {
+            name: new.client_name,
+            redirect_uris: new.redirect_uris,
+            post_logout_redirect_uris: new.post_logout_redirect_uris,
+            grant_types: new.grant_types.unwrap_or_else(|| vec![GRANT_CODE.to_owned(), GRANT_REFRESH.to_owned()]),
+            scope: new.scope.unwrap_or_else(standard),
+            auth_method: new.token_endpoint_auth_method.unwrap_or_else(|| "client_secret_basic".to_owned()),
+            application_type: new.application_type.unwrap_or(application_type),
+            first_party: new.first_party,
+            default_audience: new.default_audience,
+            pkce: new.pkce.unwrap_or_default(),
+            refresh_rotation: new.refresh_rotation.unwrap_or_default(),
+        })
+    }
+
+    /// Those of a client that exists.
+    pub fn of(client: &Client) -> Self {
+        Self {
+            name: client.name.clone(),
+            redirect_uris: client.redirect_uris.clone(),
+            post_logout_redirect_uris: client.post_logout_redirect_uris.clone(),
+            grant_types: client.grant_types.clone(),
+            scope: client.scopes.to_string(),
+            auth_method: client.auth.method().to_owned(),
+            application_type: client.application_type,
+            first_party: client.first_party,
+            default_audience: client.default_audience.clone(),
+            pkce: client.policy.pkce,
+            refresh_rotation: client.policy.refresh_rotation,
+        }
+    }
+
+    /// The same after a change.
+    #[must_use]
+    pub fn with(self, change: ClientChange) -> Self {
+        Self {
+            name: change.client_name.unwrap_or(self.name),
+            redirect_uris: change.redirect_uris.unwrap_or(self.redirect_uris),
+            post_logout_redirect_uris: change.post_logout_redirect_uris.unwrap_or(self.post_logout_redirect_uris),
+            grant_types: change.grant_types.unwrap_or(self.grant_types),
+            scope: change.scope.unwrap_or(self.scope),
+            auth_method: change.token_endpoint_auth_method.unwrap_or(self.auth_method),
+            application_type: change.application_type.unwrap_or(self.application_type),
+            first_party: change.first_party.unwrap_or(self.first_party),
+            default_audience: change.default_audience.unwrap_or(self.default_audience),
+            pkce: change.pkce.unwrap_or(self.pkce),
+            refresh_rotation: change.refresh_rotation.unwrap_or(self.refresh_rotation),
+        }
+    }
+
+    /// Every check, in order. Answers the settings as they are stored.
+    pub fn check(self, realm: &Realm) -> Result<Self, AdminError> {
+        let name = check_name(self.name)?;
+        let redirect_uris = check_uris("redirect_uris", self.redirect_uris)?;
+        let post_logout_redirect_uris = check_uris("post_logout_redirect_uris", self.post_logout_redirect_uris)?;
+        let grant_types = check_grant_types(self.grant_types)?;
+        let scope = check_scope(&self.scope)?;
+        if !ClientAuth::METHODS.contains(&&*self.auth_method) {
+            let known = ClientAuth::METHODS.join(", ");
+            return Err(wrong("token_endpoint_auth_method", format!("{:?}: use one of {known}.", self.auth_method)));
+        }
+        let has = |name: &str| grant_types.iter().any(|given| given == name);
+        if has(GRANT_CODE) && redirect_uris.is_empty() {
+            return Err(wrong("redirect_uris", "Give a redirect URI: where are people sent back to?"));
+        }
+        if has(GRANT_CLIENT) && self.auth_method == "none" {
+            return Err(wrong(
+                "grant_types",
+                "client_credentials needs a client with a secret, not the authentication method `none`.",
+            ));
+        }
+        if let Some(audience) = &self.default_audience {
+            check_audience(audience, realm)?;
+        }
+        Ok(Self { name, redirect_uris, post_logout_redirect_uris, grant_types, scope, ..self })
+    }
+
+    /// The members in which `self` differs, as they are named on the outside.
+    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let members = [
+            ("client_name", self.name == other.name),
+            ("redirect_uris", self.redirect_uris == other.redirect_uris),
+            ("post_logout_redirect_uris", self.post_logout_redirect_uris == other.post_logout_redirect_uris),
+            ("grant_types", self.grant_types == other.grant_types),
+            ("scope", self.scope == other.scope),
+            ("token_endpoint_auth_method", self.auth_method == other.auth_method),
+            ("application_type", self.application_type == other.application_type),
+            ("first_party", self.first_party == other.first_party),
+            ("default_audience", self.default_audience == other.default_audience),
+            ("pkce", self.pkce == other.pkce),
+            ("refresh_rotation", self.refresh_rotation == other.refresh_rotation),
+        ];
+        members.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
+    }
+
+    /// Whether such a client has a secret.
+    pub fn wants_secret(&self) -> bool {
+        self.auth_method != "none"
+    }
+
+    /// A new client.
+    pub(super) fn into_client(self, id: ClientId, secret: Option<Digest>) -> Result<Client, AdminError> {
+        let auth = self.auth(secret.map(ClientSecret::Hashed))?;
+        Ok(self.fill(Client {
+            key: ClientKey(0),
+            id,
+            name: String::new(),
+            source: ClientSource::Admin,
+            auth,
+            redirect_uris: Vec::new(),
+            post_logout_redirect_uris: Vec::new(),
+            grant_types: Vec::new(),
+            response_types: Vec::new(),
+            scopes: Scopes::default(),
+            first_party: false,
+            application_type: ApplicationType::Web,
+            default_audience: None,
+            policy: ClientPolicy::default(),
+            generation: 0,
+            disabled: false,
+        }))
+    }
+
+    /// The changed client. One that comes to need a secret gets `made`, which is answered.
+    pub(super) fn over(self, client: Client, made: Secret) -> Result<(Client, Option<Secret>), AdminError> {
+        if self.first_party && client.source != ClientSource::Admin {
+            return Err(wrong("first_party", "A client that registered itself stays a third party."));
+        }
+        let (kept, secret) = match &client.auth {
+            ClientAuth::None if self.wants_secret() => (Some(ClientSecret::Hashed(made.digest())), Some(made)),
+            ClientAuth::None => (None, None),
+            ClientAuth::SecretBasic(secret) | ClientAuth::SecretPost(secret) => (Some(secret.clone()), None),
+        };
+        let auth = self.auth(kept)?;
+        Ok((self.fill(Client { auth, ..client }), secret))
+    }
+
+    fn auth(&self, secret: Option<ClientSecret>) -> Result<ClientAuth, AdminError> {
+        match (self.auth_method.as_str(), secret) {
+            ("none", _) => Ok(ClientAuth::None),
+            ("client_secret_basic", Some(secret)) => Ok(ClientAuth::SecretBasic(secret)),
+            ("client_secret_post", Some(secret)) => Ok(ClientAuth::SecretPost(secret)),
+            _ => Err(wrong("token_endpoint_auth_method", "This method cannot be used here.")),
+        }
+    }
+
+    fn fill(self, client: Client) -> Client {
+        let code = self.grant_types.iter().any(|name| name == GRANT_CODE);
+        Client {
+            name: self.name,
+            redirect_uris: self.redirect_uris,
+            post_logout_redirect_uris: self.post_logout_redirect_uris,
+            response_types: if code { vec!["code".to_owned()] } else { Vec::new() },
+            grant_types: self.grant_types,
+            scopes: self.scope.parse().unwrap_or_default(),
+            first_party: self.first_party,
+            application_type: self.application_type,
+            default_audience: self.default_audience,
+            policy: ClientPolicy { pkce: self.pkce, refresh_rotation: self.refresh_rotation, ..client.policy },
+            ..client
+        }
+    }
+}
+
+fn check_name(name: String) -> Result<String, AdminError> {
+    let trimmed = name.trim();
+    if trimmed.is_empty() || trimmed.chars().count() > 200 || trimmed.chars().any(char::is_control) {
+        return Err(wrong("client_name", "Use 1 to 200 characters, no control characters."));
+    }
+    Ok(if trimmed.len() == name.len() { name } else { trimmed.to_owned() })
+}
+
+/// Protocol R3; each once, in the order given.
+fn check_uris(field: &'static str, uris: Vec<String>) -> Result<Vec<String>, AdminError> {
+    if uris.len() > MAX_URIS {
+        return Err(wrong(field, format!("Register at most {MAX_URIS} URIs.")));
+    }
+    let mut kept: Vec<String> = Vec::with_capacity(uris.len());
+    for uri in uris {
+        check_redirect_uri(&uri).map_err(|error| wrong(field, format!("{uri:?}: {}.", error.description)))?;
+        if !kept.contains(&uri) {
+            kept.push(uri);
+        }
+    }
+    Ok(kept)
+}
+
+/// Known ones, each once, in the order discovery lists them.
+fn check_grant_types(given: Vec<String>) -> Result<Vec<String>, AdminError> {
+    let known = || GRANT_TYPES.join(", ");
+    if let Some(unknown) = given.iter().find(|name| !GRANT_TYPES.contains(&name.as_str())) {
+        return Err(wrong("grant_types", format!("{unknown:?}: use one of {}.", known())));
+    }
+    if given.is_empty() {
+        return Err(wrong("grant_types", format!("Give at least one of {}.", known())));
+    }
+    Ok(GRANT_TYPES
+        .iter()
+        .filter(|name| given.iter().any(|given| given == *name))
+        .map(|&name| name.to_owned())
+        .collect())
+}
+
+/// RFC 6749 §3.3, sorted.
+fn check_scope(scope: &str) -> Result<String, AdminError> {
+    let scopes: Scopes = scope.parse().map_err(|error| wrong("scope", format!("{scope:?}: {error}.")))?;
+    if scopes.iter().count() > MAX_SCOPES || scopes.iter().any(|scope| scope.len() > 256) {
+        return Err(wrong("scope", format!("Give at most {MAX_SCOPES} scopes of at most 256 bytes.")));
+    }
+    Ok(scopes.to_string())
+}
+
+/// RFC 8707 §2: an absolute URI without a fragment.
+fn check_audience(audience: &str, realm: &Realm) -> Result<(), AdminError> {
+    if audience.len() > 2_048 || !audience.bytes().all(|byte| byte.is_ascii_graphic()) || audience.contains('#') {
+        return Err(wrong(
+            "default_audience",
+            "Use at most 2048 bytes of ASCII, without spaces and without a fragment.",
+        ));
+    }
+    if Url::parse(audience).is_err() {
+        return Err(wrong("default_audience", "Use an absolute URI, such as https://api.example/."));
+    }
+    if audience == realm.issuer {
+        return Err(wrong("default_audience", "The issuer is no API: the scope `openid` gives access to userinfo."));
+    }
+    Ok(())
+}

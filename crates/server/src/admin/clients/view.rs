@@ -1,0 +1,210 @@
+//! What administration takes and answers. Members are named as in RFC 7591 where that names them.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use signet_oidc::{
+    client::{ApplicationType, Client, ClientSource},
+    policy::{PkceRule, RefreshRotation},
+    secret::{Digest, Secret},
+};
+use signet_storage::clients::ClientRecord;
+use utoipa::ToSchema;
+
+/// A client to be registered. What is not given has the default of its member.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct NewClient {
+    /// Its identifier; made when not given.
+    pub client_id: Option<String>,
+    /// The name people see on the consent page: 1 to 200 characters.
+    pub client_name: String,
+    /// Where people are sent back to, compared byte by byte.
+    pub redirect_uris: Vec<String>,
+    /// Where people may be sent after signing out.
+    pub post_logout_redirect_uris: Vec<String>,
+    /// `authorization_code` and `refresh_token` when not given.
+    pub grant_types: Option<Vec<String>>,
+    /// Scopes it may ask for, separated by spaces; `openid profile email address phone offline_access` when not given.
+    pub scope: Option<String>,
+    /// `client_secret_basic` when not given, `client_secret_post`, or `none` for a public client.
+    pub token_endpoint_auth_method: Option<String>,
+    /// `web` or `native`; native where every redirect URI has a scheme of its own.
+    #[schema(value_type = Option<String>)]
+    pub application_type: Option<ApplicationType>,
+    /// Ours: people are not asked for consent.
+    pub first_party: bool,
+    /// The audience (`aud`) of its access tokens; the client itself when not given.
+    pub default_audience: Option<String>,
+    /// `required` when not given, or `optional`. Public clients must use PKCE all the same.
+    #[schema(value_type = Option<String>)]
+    pub pkce: Option<PkceRule>,
+    /// `on` when not given, or `off`. Tokens of public clients rotate all the same.
+    #[schema(value_type = Option<String>)]
+    pub refresh_rotation: Option<RefreshRotation>,
+}
+
+/// What is changed of a client; members that are not given stay as they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClientChange {
+    /// The `revision` this change is based on. With another one stored it is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// The name people see.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_name: Option<String>,
+    /// Where people are sent back to, all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redirect_uris: Option<Vec<String>>,
+    /// Where people may be sent after signing out, all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub post_logout_redirect_uris: Option<Vec<String>>,
+    /// Grant types it may use, all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grant_types: Option<Vec<String>>,
+    /// Scopes it may ask for, all of them, separated by spaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// How it authenticates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_endpoint_auth_method: Option<String>,
+    /// `web` or `native`.
+    #[schema(value_type = Option<String>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub application_type: Option<ApplicationType>,
+    /// Whether people are not asked for consent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_party: Option<bool>,
+    /// The audience of its access tokens; `null` for the client itself.
+    #[schema(value_type = Option<String>)]
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub default_audience: Option<Option<String>>,
+    /// `required` or `optional`.
+    #[schema(value_type = Option<String>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pkce: Option<PkceRule>,
+    /// `on` or `off`.
+    #[schema(value_type = Option<String>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_rotation: Option<RefreshRotation>,
+}
+
+/// A member that is given, perhaps as `null`.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::<String>::deserialize(deserializer).map(Some)
+}
+
+/// How a secret is replaced.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RotateSecret {
+    /// Whether everything the client was given ends too.
+    pub end_tokens: bool,
+}
+
+/// A client, without its secret.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ClientView {
+    /// Its identifier.
+    pub client_id: String,
+    /// The name people see.
+    pub client_name: String,
+    /// Where people are sent back to.
+    pub redirect_uris: Vec<String>,
+    /// Where people may be sent after signing out.
+    pub post_logout_redirect_uris: Vec<String>,
+    /// Grant types it may use.
+    pub grant_types: Vec<String>,
+    /// Response types it may use; they follow from its grant types.
+    pub response_types: Vec<String>,
+    /// Scopes it may ask for, separated by spaces.
+    pub scope: String,
+    /// How it authenticates.
+    pub token_endpoint_auth_method: String,
+    /// `web` or `native`.
+    #[schema(value_type = String)]
+    pub application_type: ApplicationType,
+    /// Ours: people are not asked for consent.
+    pub first_party: bool,
+    /// The audience of its access tokens; the client itself when `null`.
+    pub default_audience: Option<String>,
+    /// `required` or `optional`.
+    #[schema(value_type = String)]
+    pub pkce: PkceRule,
+    /// `on` or `off`.
+    #[schema(value_type = String)]
+    pub refresh_rotation: RefreshRotation,
+    /// Where the registration came from: `admin`, `dynamic` or `document`.
+    pub source: &'static str,
+    /// Whether it is switched off.
+    pub disabled: bool,
+    /// When it was registered.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: DateTime<Utc>,
+    /// Changes with every change; give it to change only what was read.
+    pub revision: String,
+}
+
+/// A client with the secret that was just made for it, shown this once.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ClientIssued {
+    /// The client.
+    #[serde(flatten)]
+    pub client: ClientView,
+    /// Its new secret, where one was made.
+    #[schema(value_type = Option<String>)]
+    #[serde(serialize_with = "shown", skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<Secret>,
+}
+
+fn shown<S: Serializer>(secret: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
+    secret.as_ref().map(Secret::expose).serialize(serializer)
+}
+
+impl ClientView {
+    /// What is shown of a client.
+    pub fn of(record: &ClientRecord) -> Self {
+        let client = &record.client;
+        Self {
+            client_id: client.id.as_str().to_owned(),
+            client_name: client.name.clone(),
+            redirect_uris: client.redirect_uris.clone(),
+            post_logout_redirect_uris: client.post_logout_redirect_uris.clone(),
+            grant_types: client.grant_types.clone(),
+            response_types: client.response_types.clone(),
+            scope: client.scopes.to_string(),
+            token_endpoint_auth_method: client.auth.method().to_owned(),
+            application_type: client.application_type,
+            first_party: client.first_party,
+            default_audience: client.default_audience.clone(),
+            pkce: client.policy.pkce,
+            refresh_rotation: client.policy.refresh_rotation,
+            source: match client.source {
+                ClientSource::Admin => "admin",
+                ClientSource::Dynamic => "dynamic",
+                ClientSource::Document { .. } => "document",
+            },
+            disabled: client.disabled,
+            created_at: record.created_at,
+            updated_at: record.updated_at,
+            revision: revision(client),
+        }
+    }
+}
+
+/// A fingerprint of everything that an administrator can change.
+fn revision(client: &Client) -> String {
+    let settings = format!("{client:?}");
+    let secret = match &client.auth {
+        signet_oidc::client::ClientAuth::None => String::new(),
+        signet_oidc::client::ClientAuth::SecretBasic(signet_oidc::client::ClientSecret::Hashed(digest))
+        | signet_oidc::client::ClientAuth::SecretPost(signet_oidc::client::ClientSecret::Hashed(digest)) => {
+            digest.to_text()
+        }
+    };
+    let text = Digest::of(format!("{settings}{secret}").as_bytes()).to_text();
+    text.get(..22).unwrap_or(&text).to_owned()
+}

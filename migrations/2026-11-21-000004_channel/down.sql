@@ -1,2 +1,0 @@
-DROP INDEX notices_xact;
-ALTER TABLE notices DROP COLUMN xact;
