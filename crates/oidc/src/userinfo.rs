@@ -8,7 +8,7 @@ use crate::{
     error::{ErrorCode, OAuthError},
     jose::AccessClaims,
     realm::Realm,
-    scope::{OPENID, Scopes},
+    scope::Scopes,
     secret::Secret,
     subject::StandardClaims,
 };
@@ -30,14 +30,14 @@ pub fn bearer(call: &Call) -> Result<Option<Secret>, OAuthError> {
     }
 }
 
-/// OIDC Core §5.3.1: the token must be for the issuer and hold `openid`.
-pub fn permit(token: &AccessClaims, realm: &Realm) -> Result<Scopes, OAuthError> {
+/// OIDC Core §5.3.1: the token must be for the issuer and hold `scope`.
+pub fn permit(token: &AccessClaims, realm: &Realm, scope: &str) -> Result<Scopes, OAuthError> {
     if !token.aud.contains(&realm.issuer) {
         return Err(OAuthError::new(ErrorCode::InvalidToken, "the access token is not for this endpoint"));
     }
     let scopes: Scopes = token.scope.parse().unwrap_or_default();
-    if !scopes.contains(OPENID) {
-        return Err(OAuthError::new(ErrorCode::InsufficientScope, "the access token lacks the scope openid"));
+    if !scopes.contains(scope) {
+        return Err(OAuthError::new(ErrorCode::InsufficientScope, "the access token lacks the scope of this endpoint"));
     }
     Ok(scopes)
 }

@@ -1,23 +1,26 @@
 //! What every handler shares.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use actix_web::web::Bytes;
 use arc_swap::ArcSwap;
 use moka::sync::Cache;
-use signet_identity::password::PasswordPolicy;
+use signet_identity::{UserId, password::PasswordPolicy};
 use signet_oidc::{client::Client, id::ClientId, jose::Keyring, realm::Realm, secret::DerivationKey};
 use signet_storage::{Store, StoreError, keys::Derivation, seal::Purpose};
 
 use crate::{
+    channel::Channel,
+    config::Config,
     guard::{access::Permissions, cookies::CookieNames, proxy::TrustedProxies},
     hashing::Hasher,
 };
 
 /// The provider, one per process.
 pub struct App {
-    /// Issuer and policy.
-    pub realm: Realm,
     /// Host and port of the issuer, for pages.
     pub issuer_host: String,
     /// The database.
@@ -38,10 +41,25 @@ pub struct App {
     pub count_statements: bool,
     /// Whose word about a client's address counts.
     pub proxies: ArcSwap<TrustedProxies>,
+    /// How other nodes hear of this one, and it of them.
+    pub channel: Arc<Channel>,
+    live: ArcSwap<Live>,
     published: ArcSwap<Published>,
     clients: Cache<ClientId, Arc<Client>>,
     /// What people and services may do.
     pub(crate) permissions: Permissions,
+    /// How often a client was forgotten.
+    forgotten: AtomicU64,
+    /// Whose a subject is; a subject never changes hands.
+    people: Cache<String, UserId>,
+}
+
+/// What may change while the program runs, all of it at once.
+pub struct Live {
+    /// The settings in effect.
+    pub config: Arc<Config>,
+    /// Issuer and policy.
+    pub realm: Arc<Realm>,
 }
 
 /// What discovery answers, rendered once per change of keys.
@@ -62,28 +80,26 @@ pub struct Parts {
     pub store: Store,
     /// Password hashing.
     pub hasher: Hasher,
-    /// Answers carry their statement count.
-    pub count_statements: bool,
-    /// Whose word about a client's address counts.
-    pub proxies: TrustedProxies,
+    /// The settings.
+    pub config: Arc<Config>,
 }
 
 impl App {
     /// Reads keys and what is revoked; nothing is served before.
     pub async fn load(parts: Parts) -> Result<Self, StoreError> {
         let now = crate::entropy::now();
-        let (keys, sid_key, successor_key, notices) = parts
+        // Before all else: what changes from here on is heard.
+        parts.store.catch_up(now).await?;
+        let (keys, sid_key, successor_key) = parts
             .store
             .transaction(move |tx| {
                 Ok((
                     tx.signing_keys()?,
                     tx.derivation_key(Derivation::Sid)?,
                     tx.derivation_key(Derivation::RefreshSuccessor)?,
-                    tx.notices(0, now, now)?,
                 ))
             })
             .await?;
-        parts.store.learn(&notices, now);
         let csrf_key = DerivationKey::new(parts.store.sealer().subkey(Purpose::Csrf));
         let keyring = Keyring::new(&keys)?;
         let published = Published::new(keyring, &parts.realm);
@@ -98,13 +114,31 @@ impl App {
             sid_key,
             successor_key,
             csrf_key,
-            count_statements: parts.count_statements,
-            proxies: ArcSwap::from_pointee(parts.proxies),
+            count_statements: parts.config.count_statements,
+            proxies: ArcSwap::from_pointee(TrustedProxies::new(parts.config.proxy.trusted.clone())),
             published: ArcSwap::from_pointee(published),
+            people: Cache::new(50_000),
             clients: Cache::builder().max_capacity(10_000).time_to_live(std::time::Duration::from_mins(1)).build(),
             permissions: Permissions::default(),
-            realm: parts.realm,
+            channel: Arc::default(),
+            forgotten: AtomicU64::new(0),
+            live: ArcSwap::from_pointee(Live { realm: Arc::new(parts.realm), config: parts.config }),
         })
+    }
+
+    /// What may change while the program runs, as it is now. Take it once for each request.
+    pub fn live(&self) -> Arc<Live> {
+        self.live.load_full()
+    }
+
+    /// The settings in effect.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.live.load().config)
+    }
+
+    /// Issuer and policy.
+    pub fn realm(&self) -> Arc<Realm> {
+        Arc::clone(&self.live.load().realm)
     }
 
     /// What discovery answers now.
@@ -112,26 +146,59 @@ impl App {
         self.published.load_full()
     }
 
-    /// A client from the cache, or from the database. Unknown ids are not cached.
+    /// Reads the signing keys anew: one of them signs from here on, the published set is theirs.
+    pub async fn reload_keys(&self) -> Result<(), StoreError> {
+        let keys = self.store.read(|tx| tx.signing_keys()).await?;
+        self.published.store(Arc::new(Published::new(Keyring::new(&keys)?, &self.realm())));
+        tracing::info!("the signing keys were read anew");
+        Ok(())
+    }
+
+    /// A client from the cache, or from the database. Unknown ids are not cached. Where nothing was heard of other
+    /// nodes for five seconds they are heard first.
     pub async fn client(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
         let Some(id) = ClientId::parse(id) else { return Ok(None) };
+        self.store.be_current(crate::entropy::now()).await?;
         if let Some(client) = self.clients.get(&id) {
             return Ok(Some(client));
         }
-        let wanted = id.clone();
-        let found = self.store.read(move |tx| tx.client(&wanted)).await?;
-        Ok(found.map(|client| {
-            let client = Arc::new(client);
-            self.clients.insert(id, Arc::clone(&client));
-            client
-        }))
+        let (wanted, before) = (id.clone(), self.forgotten.load(Ordering::Acquire));
+        let Some(client) = self.store.read(move |tx| tx.client(&wanted)).await? else { return Ok(None) };
+        let client = Arc::new(client);
+        self.clients.insert(id.clone(), Arc::clone(&client));
+        // A change that was told while the row was read may have come after the reading.
+        if self.forgotten.load(Ordering::Acquire) != before {
+            self.clients.invalidate(&id);
+        }
+        Ok(Some(client))
+    }
+
+    /// The account a subject names, from the cache or from the database. Unknown subjects are not cached.
+    pub async fn person(&self, subject: &str) -> Result<Option<UserId>, StoreError> {
+        if let Some(user) = self.people.get(subject) {
+            return Ok(Some(user));
+        }
+        let wanted = subject.to_owned();
+        let found = self.store.read(move |tx| tx.user_of_subject(&wanted)).await?;
+        if let Some(user) = found {
+            self.people.insert(subject.to_owned(), user);
+        }
+        Ok(found)
     }
 
     /// Forgets a client that changed.
     pub fn forget_client(&self, id: &str) {
         if let Some(id) = ClientId::parse(id) {
+            self.forgotten.fetch_add(1, Ordering::AcqRel);
             self.clients.invalidate(&id);
         }
+    }
+
+    /// Forgets all that other nodes may have changed.
+    pub fn forget_everything(&self) {
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.clients.invalidate_all();
+        self.forget_all_roles();
     }
 }
 

@@ -10,9 +10,9 @@ use actix_web::{
 use signet_oidc::{Call, Params};
 use signet_storage::Origin;
 
-use crate::guard::proxy::client_address;
+use crate::guard::{gate::body_limit, proxy::client_address};
 
-/// The greatest form body, in bytes.
+/// The greatest body, in bytes, where the route page says no other.
 pub const BODY_LIMIT: usize = 64 * 1024;
 /// How long a body may take.
 const BODY_PATIENCE: Duration = Duration::from_secs(10);
@@ -22,8 +22,8 @@ const PARAMETER_LIMIT: usize = 200;
 /// Input that is refused before anything looks at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadInput {
-    /// Over [`BODY_LIMIT`].
-    #[error("the request is larger than 64 KiB")]
+    /// Over the limit of its route.
+    #[error("the request is larger than this address takes")]
     TooLarge,
     /// Not a form.
     #[error("send the parameters as application/x-www-form-urlencoded")]
@@ -69,7 +69,7 @@ impl BadInput {
 /// Reads a request: query parameters for GET, form parameters for POST.
 pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Call, BadInput> {
     let params = if request.method() == Method::POST {
-        let body = match tokio::time::timeout(BODY_PATIENCE, payload.to_bytes_limited(BODY_LIMIT)).await {
+        let body = match tokio::time::timeout(BODY_PATIENCE, payload.to_bytes_limited(body_limit(request))).await {
             Err(_) => return Err(BadInput::TooSlow),
             Ok(Err(_)) => return Err(BadInput::TooLarge),
             Ok(Ok(Err(_))) => return Err(BadInput::Incomplete),

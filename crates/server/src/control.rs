@@ -51,6 +51,7 @@ pub fn listen(app: &Data<App>, opened: &Opened) -> io::Result<Option<Control>> {
     let _ = std::fs::remove_file(&path);
     let listener = UnixListener::bind(&path)?;
     let app = app.clone();
+    #[expect(clippy::disallowed_methods, reason = "the control socket is no part of the route page")]
     let server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(app.clone())
@@ -80,7 +81,7 @@ async fn run(app: Data<App>, http: HttpRequest, command: Json<Command>) -> HttpR
     };
     let desk = Desk {
         store: app.store.clone(),
-        realm: app.realm.clone(),
+        realm: app.realm().as_ref().clone(),
         hasher: app.hasher.clone(),
         passwords: app.passwords.clone(),
         origin: signet_storage::Origin { operator: Some(format!("uid:{uid}")), ..Default::default() },

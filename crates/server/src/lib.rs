@@ -3,9 +3,11 @@
 //! `routes.rs` is the whole route map; a handler of `POST /oauth/token` lives in `oauth/token.rs`.
 
 pub mod admin;
+pub mod api;
 pub mod app;
 pub mod audit;
 pub mod call;
+pub mod channel;
 pub mod cli;
 pub mod config;
 pub mod control;

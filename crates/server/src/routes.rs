@@ -1,48 +1,123 @@
-//! The whole route map.
+//! The whole route map: path, methods, who may call, what is changed, which headers differ.
+//!
+//! A handler is reachable only through a line here: [`install`] is the one place where handlers are registered, a
+//! handler cannot stand on a line without its requirement, and the guard runs before each.
 
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web::ServiceConfig;
 
 use crate::{
+    guard::route::{Audience::Issuer, Headers, Line, Service, endpoint, get, head, install, page, post},
     oauth::{authorize, discovery, logout, token, userinfo},
     pages::{self, consent, home, interact, register, signin},
+    playground::handlers as playground_handlers,
 };
 
-/// Every route of the provider. The playground's own routes are added in development.
-pub fn configure(routes: &mut ServiceConfig) {
-    use web::{get, head, method, post, resource};
-    let options = || method(actix_web::http::Method::OPTIONS).to(discovery::preflight);
-    routes
-        .service(resource("/").route(get().to(home::get)))
-        .service(resource("/signin").route(get().to(signin::get)).route(post().to(signin::post)))
-        .service(resource("/register").route(get().to(register::get)).route(post().to(register::post)))
-        .service(resource("/consent").route(get().to(consent::get)).route(post().to(consent::post)))
-        .service(resource("/continue").route(get().to(interact::get)))
-        .service(resource("/assets/style.css").route(get().to(pages::style)))
-        .service(resource("/oauth/authorize").route(get().to(authorize::get)).route(post().to(authorize::post)))
-        .service(
-            resource("/oauth/token")
-                .route(post().to(token::post))
-                .route(options())
-                .default_service(web::to(token::wrong_method)),
-        )
-        .service(
-            resource("/oauth/userinfo")
-                .route(get().to(userinfo::handle))
-                .route(post().to(userinfo::handle))
-                .route(options()),
-        )
-        .service(
-            resource("/oauth/jwks").route(get().to(discovery::jwks)).route(head().to(discovery::jwks)).route(options()),
-        )
-        .service(resource("/oauth/logout").route(get().to(logout::get)).route(post().to(logout::post)));
-    for path in [
-        "/.well-known/openid-configuration",
-        "/.well-known/openid_configuration",
-        "/.well-known/oauth-authorization-server",
-    ] {
-        routes.service(
-            resource(path).route(get().to(discovery::document)).route(head().to(discovery::document)).route(options()),
-        );
+/// Every path, the playground's included.
+pub fn map() -> Vec<Service> {
+    let (strict, interaction, cors) = (Headers::STRICT, Headers::INTERACTION, Headers::CORS);
+    let mut map = vec![
+        // Pages.
+        page("/", strict, [get(home::get).public()]),
+        page("/signin", interaction, [get(signin::get).public(), post(signin::post).public().writes(SIGN_IN)]),
+        page("/register", interaction, [get(register::get).public(), post(register::post).public().writes(REGISTER)]),
+        page("/consent", interaction, [get(consent::get).session(), post(consent::post).session().writes(CONSENT)]),
+        page("/continue", interaction, [get(interact::get).session().writes(CODE)]),
+        page("/assets/style.css", strict, [get(pages::style).public()]),
+        // The protocol.
+        page(
+            "/oauth/authorize",
+            Headers::POPUP,
+            [get(authorize::get).public().writes(CODE), post(authorize::post).public()],
+        ),
+        endpoint("/oauth/token", cors, [post(token::post).public().writes(TOKEN)]),
+        endpoint(
+            "/oauth/userinfo",
+            cors,
+            [get(userinfo::handle).token(Issuer, "openid"), post(userinfo::handle).token(Issuer, "openid")],
+        ),
+        endpoint("/oauth/jwks", cors, [get(discovery::jwks).public(), head(discovery::jwks).public()]),
+        page(
+            "/oauth/logout",
+            interaction,
+            [get(logout::get).public().writes(LOGOUT), post(logout::post).public().writes(LOGOUT)],
+        ),
+    ];
+    for path in DISCOVERY {
+        map.push(endpoint(path, cors, [get(discovery::document).public(), head(discovery::document).public()]));
     }
-    routes.default_service(web::to(pages::not_found));
+    map.extend(playground());
+    map
+}
+
+/// The names of the discovery document.
+const DISCOVERY: [&str; 3] = [
+    "/.well-known/openid-configuration",
+    "/.well-known/openid_configuration",
+    "/.well-known/oauth-authorization-server",
+];
+
+/// Audit events, by what is done.
+const SIGN_IN: &[&str] = &["sign_in.succeeded", "sign_in.failed"];
+const REGISTER: &[&str] = &["account.registered"];
+const CODE: &[&str] = &["code.issued"];
+const CONSENT: &[&str] = &["consent.given", "consent.denied", "code.issued"];
+const LOGOUT: &[&str] = &["session.ended"];
+const TOKEN: &[&str] =
+    &["code.redeemed", "code.replayed", "token.refreshed", "refresh_token.replayed", "client_token.issued"];
+
+/// The playground: development only. What it changes is its own, in memory.
+pub(crate) fn playground() -> Vec<Service> {
+    use playground_handlers::{callback, refresh, show, signout, start, userinfo};
+    let strict = Headers::STRICT;
+    [
+        page("/playground", strict, [get(show).public()]),
+        page("/playground/start", strict, [post(start).public()]),
+        page("/playground/callback", strict, [get(callback).public()]),
+        page("/playground/userinfo", strict, [post(userinfo).public()]),
+        page("/playground/refresh", strict, [post(refresh).public()]),
+        page("/playground/signout", strict, [post(signout).public()]),
+    ]
+    .into_iter()
+    .map(Service::in_development)
+    .collect()
+}
+
+/// The map as data, one line for each path and method.
+pub fn table() -> Vec<Line> {
+    map().iter().flat_map(Service::lines).collect()
+}
+
+/// Registers the map, and what answers where there is no route.
+#[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the one place where the map is registered")]
+pub fn configure(config: &mut ServiceConfig, development: bool) {
+    install(config, map(), development);
+    config.default_service(actix_web::web::to(pages::not_found));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::guard::route::Requirement;
+
+    /// every permission can be read, so that no line is closed by a slip; no path and method stands twice; what is
+    /// changed through the API names its event.
+    #[test]
+    fn the_table_is_sound() {
+        let mut seen = HashSet::new();
+        for line in table() {
+            assert!(seen.insert((line.path, line.method)), "{} {} twice", line.method, line.path);
+            let api = line.path.starts_with("/api/v1/");
+            if let Requirement::Permission { permission } = line.requirement {
+                assert!(permission.parse::<signet_rbac::Permission>().is_ok(), "{permission}");
+                assert!(api, "{}", line.path);
+            }
+            let reads = matches!(line.method, "GET" | "HEAD");
+            if api {
+                assert!(matches!(line.requirement, Requirement::Permission { .. }), "{}", line.path);
+                assert_eq!(reads, line.writes.is_empty(), "{} {}", line.method, line.path);
+            }
+        }
+    }
 }

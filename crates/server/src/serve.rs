@@ -7,20 +7,19 @@ use std::{
 };
 
 use actix_web::{App as ActixApp, HttpServer, middleware::from_fn, web::Data};
-use signet_storage::{
-    pool::Engine,
-    sweep::{BATCH, Sweep},
-};
+use signet_storage::sweep::{BATCH, Sweep};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     app::{App, Parts},
+    channel,
     config::Config,
     control, entropy,
     guard::headers,
-    playground::{self, Playground, PlaygroundError},
+    playground::{Playground, PlaygroundError},
     routes,
     startup::{self, FirstAdministrator, Migrate, Opened, StartError},
+    telemetry::logs::LogHandle,
 };
 
 /// Why serving did not begin or did not go on.
@@ -62,7 +61,7 @@ fn bind(config: &Config) -> Result<TcpListener, ServeError> {
 }
 
 /// Serves until SIGINT or SIGTERM.
-pub async fn serve(config: Config) -> Result<(), ServeError> {
+pub async fn serve(config: Config, _logs: LogHandle) -> Result<(), ServeError> {
     // Both signals are heard from the first moment on, so that a stop during start is clean too.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let listener = bind(&config)?;
@@ -70,7 +69,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let opened = tokio::task::spawn_blocking(move || startup::open(&opening, Migrate::Always, &progress))
         .await
         .map_err(io::Error::other)??;
-    let hasher = startup::hasher();
+    let hasher = startup::hasher(&config);
     let playground = if config.development {
         startup::register_playground(&opened.store, &opened.realm).await?;
         Some(Data::new(Playground::new(&config.issuer, startup::PLAYGROUND_CLIENT)?))
@@ -82,14 +81,13 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         realm: opened.realm.clone(),
         store: opened.store.clone(),
         hasher: hasher.clone(),
-        count_statements: config.count_statements,
-        proxies: config.trusted_proxies.clone(),
+        config: std::sync::Arc::new(config.clone()),
     })
     .await
     .map_err(StartError::from)?;
     let app = Data::new(app);
 
-    let jobs = jobs(&app, &opened);
+    let jobs = jobs(&app, &opened, &config);
     let control = control::listen(&app, &opened)?;
     // Last, so that nothing can fail between the making of the password and its showing.
     let administrator = startup::first_administrator(&config, &opened.store, &hasher).await?;
@@ -98,9 +96,10 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         HttpServer::new(move || {
             let mut service = ActixApp::new().app_data(app.clone());
             if let Some(playground) = &playground {
-                service = service.app_data(playground.clone()).configure(playground::configure);
+                service = service.app_data(playground.clone());
             }
-            service.configure(routes::configure).wrap(from_fn(headers::layer))
+            let development = playground.is_some();
+            service.configure(|config| routes::configure(config, development)).wrap(from_fn(headers::layer))
         })
         .listen(listener)?
         .disable_signals()
@@ -160,11 +159,9 @@ pub(crate) async fn close(opened: Opened) {
 }
 
 /// What runs beside the requests.
-fn jobs(app: &Data<App>, opened: &Opened) -> Vec<tokio::task::JoinHandle<()>> {
+fn jobs(app: &Data<App>, opened: &Opened, config: &Config) -> Vec<tokio::task::JoinHandle<()>> {
     let mut jobs = vec![actix_web::rt::spawn(sweep(app.clone()))];
-    if app.store.engine() == Engine::Server {
-        jobs.push(actix_web::rt::spawn(listen(app.clone())));
-    }
+    jobs.extend(channel::start(app, config.redis_url.as_ref().map(|url| url.as_str())));
     #[cfg(feature = "embedded")]
     if let Some(embedded) = &opened.embedded {
         jobs.push(actix_web::rt::spawn(maintain(opened.store.clone(), std::sync::Arc::clone(embedded))));
@@ -193,32 +190,6 @@ async fn sweep(app: Data<App>) {
                     }
                 }
             }
-        }
-    }
-}
-
-/// Reads the change channel four times a second.
-async fn listen(app: Data<App>) {
-    /// Rows commit out of order: what was made in this time is read again. Learning twice changes nothing.
-    const LOOK_BACK: chrono::Duration = chrono::Duration::seconds(30);
-    let mut tick = tokio::time::interval(Duration::from_millis(250));
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut seen = 0_i64;
-    loop {
-        tick.tick().await;
-        let now = entropy::now();
-        match app.store.read(move |tx| tx.notices(seen, now - LOOK_BACK, now)).await {
-            Ok(notices) => {
-                app.store.learn(&notices, now);
-                for client in notices.iter().filter_map(signet_storage::notices::Notice::client) {
-                    app.forget_client(client);
-                }
-                for notice in &notices {
-                    app.forget_roles(notice);
-                }
-                seen = notices.iter().map(|notice| notice.seq).fold(seen, i64::max);
-            }
-            Err(error) => tracing::debug!(%error, "the change channel was not read"),
         }
     }
 }

@@ -11,14 +11,14 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rand::{TryRngCore, rngs::OsRng};
 use signet_identity::{
     Change, Event, EventKind,
-    password::{HashCost, Password, PasswordPolicy},
+    password::{Password, PasswordPolicy},
     registration::Registration,
     user::NameError,
 };
 use signet_oidc::{
     client::{ApplicationType, Client, ClientAuth, ClientSource, GRANT_CODE, GRANT_REFRESH},
     id::{ClientId, ClientKey, RealmId},
-    policy::{ClientPolicy, Policy},
+    policy::ClientPolicy,
     realm::Realm,
 };
 use signet_storage::{
@@ -31,7 +31,7 @@ use signet_storage::{
 use zeroize::Zeroizing;
 
 use crate::{
-    config::{self, Config},
+    config::{self, Config, settings::Accounts},
     entropy,
     hashing::Hasher,
     pages::register::new_user,
@@ -136,7 +136,12 @@ pub fn open(config: &Config, migrate: Migrate, progress: &dyn Fn(&str)) -> Resul
     }
     let realm_id = bootstrap::complete(&mut conn, &sealer, &mut entropy::turn()?)?;
     drop(conn);
-    let store = Store::new(&url, engine, Limits::default(), realm_id, sealer);
+    let limits = Limits {
+        connections: config.database.pool_size,
+        checkout: config.database.checkout_timeout.0,
+        ..Limits::with_statement(config.database.statement_timeout.0)
+    };
+    let store = Store::new(&url, engine, limits, realm_id, sealer);
     let opened = Opened {
         store,
         realm: realm(config, realm_id),
@@ -169,13 +174,17 @@ type Embedded = signet_storage::embedded::EmbeddedDatabase;
 #[cfg(not(feature = "embedded"))]
 type Embedded = ();
 
+fn server(config: &Config, url: &str) -> Zeroizing<String> {
+    Zeroizing::new(pool::patient(url, config.database.connect_timeout.0))
+}
+
 #[cfg(feature = "embedded")]
 fn database(
     config: &Config,
     progress: &dyn Fn(&str),
 ) -> Result<(Zeroizing<String>, Engine, Option<Embedded>), StartError> {
     if let Some(url) = &config.database_url {
-        return Ok((Zeroizing::new(pool::patient(url)), Engine::Server, None));
+        return Ok((server(config, url), Engine::Server, None));
     }
     let embedded = Embedded::start(&config.data_dir, progress)?;
     Ok((Zeroizing::new(embedded.url().to_owned()), Engine::Embedded, Some(embedded)))
@@ -184,18 +193,19 @@ fn database(
 #[cfg(not(feature = "embedded"))]
 fn database(config: &Config, _: &dyn Fn(&str)) -> Result<(Zeroizing<String>, Engine, Option<Embedded>), StartError> {
     match &config.database_url {
-        Some(url) => Ok((Zeroizing::new(pool::patient(url)), Engine::Server, None)),
+        Some(url) => Ok((server(config, url), Engine::Server, None)),
         None => Err(StartError::NoDatabase),
     }
 }
 
-fn realm(config: &Config, id: RealmId) -> Realm {
+/// Issuer and policy as the settings say.
+pub fn realm(config: &Config, id: RealmId) -> Realm {
     Realm {
         id,
         issuer: config.issuer.clone(),
         development: config.development,
-        registration_open: config.development,
-        policy: Policy::default(),
+        registration_open: matches!(config.accounts(), Accounts::Open | Accounts::Domains),
+        policy: config.policy(),
     }
 }
 
@@ -334,8 +344,9 @@ fn playground(realm: &Realm) -> Result<Client, StoreError> {
     })
 }
 
-/// As many hashes at once as there are cores.
-pub fn hasher() -> Hasher {
+/// As many hashes at once as there are cores, if the settings say nothing else.
+pub fn hasher(config: &Config) -> Hasher {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    Hasher::new(HashCost::default(), cores, 256)
+    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    Hasher::new(config.hash_cost(), config.hashing.threads.map_or(cores, count), count(config.hashing.queue))
 }

@@ -12,6 +12,7 @@ pub mod data_dir;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 pub mod error;
+pub mod feed;
 mod grants;
 mod interactions;
 pub mod keys;

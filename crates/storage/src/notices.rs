@@ -1,7 +1,10 @@
 //! The change channel: what one node did and every node must know.
 
-use chrono::{DateTime, Utc};
-use diesel::prelude::*;
+use chrono::{DateTime, Duration, Utc};
+use diesel::{
+    prelude::*,
+    sql_types::{Int2, Int8, Nullable, Text, Timestamptz},
+};
 use signet_identity::UserId;
 use signet_oidc::{
     id::{ClientId, ClientKey, GrantId},
@@ -9,7 +12,7 @@ use signet_oidc::{
 };
 use uuid::Uuid;
 
-use crate::{error::StoreError, schema::notices, store::Tx};
+use crate::{error::StoreError, schema::notices, statement::statement, store::Tx};
 
 /// The version of the rows this build writes and understands.
 pub(crate) const VERSION: i16 = 1;
@@ -29,6 +32,11 @@ pub(crate) const ACCOUNT_REVOKED: &str = "revoked.account";
 /// Every token of a client that is older than a generation.
 pub(crate) const CLIENT_REVOKED: &str = "revoked.client";
 
+/// No access token lives longer.
+const LONGEST_TOKEN: Duration = Duration::minutes(60);
+/// The clocks of two nodes differ by less.
+const CLOCKS_APART: Duration = Duration::minutes(2);
+
 /// Something every node must know, told by [`Tx::announce`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Announcement {
@@ -47,6 +55,17 @@ pub enum Announcement {
 }
 
 impl Announcement {
+    /// How long it is needed at least.
+    fn needed(&self) -> Duration {
+        match self {
+            Self::Revoked(Entry::Account { .. } | Entry::Client { .. }) => LONGEST_TOKEN + CLOCKS_APART,
+            Self::Revoked(Entry::Token(_) | Entry::Grant(_)) => Duration::zero(),
+            Self::Keys | Self::Client(_) | Self::Roles | Self::RolesOfUser(_) | Self::RolesOfClient(_) => {
+                Duration::days(1)
+            }
+        }
+    }
+
     /// Kind, key and generation as stored.
     fn parts(&self) -> (&'static str, String, i64) {
         match self {
@@ -109,10 +128,12 @@ impl Notice {
 }
 
 impl Tx<'_> {
-    /// Tells every node, and this one once the transaction commits. One statement. `until` is when the last token that
-    /// a revocation could meet has ended; for other kinds a day is enough, since a node that starts reads everything.
+    /// Tells every node, and this one once the transaction commits. One statement. `until` is when nobody needs it any
+    /// more; it is put off to when the last token that a generation ends has itself ended, and to a day for what a node
+    /// must hear that was cut off for a while.
     pub fn announce(&mut self, what: &Announcement, at: DateTime<Utc>, until: DateTime<Utc>) -> Result<(), StoreError> {
         let (kind, key, generation) = what.parts();
+        let until = until.max(at + what.needed());
         let told: Notice = diesel::insert_into(notices::table)
             .values((
                 notices::realm_id.eq(self.realm.0),
@@ -129,16 +150,57 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Notices that are still needed: those after `after`, and those made `since`, which may have committed out of
-    /// order. Learning one twice changes nothing.
-    pub fn notices(&mut self, after: i64, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Vec<Notice>, StoreError> {
-        Ok(notices::table
-            .filter(notices::realm_id.eq(self.realm.0))
-            .filter(notices::version.eq(VERSION))
-            .filter(notices::seq.gt(after).or(notices::created_at.gt(since)))
-            .filter(notices::expires_at.gt(now))
-            .order(notices::seq)
-            .select(Notice::as_select())
-            .load(self.conn)?)
+    /// Notices that are still needed and were written by the transaction `from` or a later one, and the horizon to ask
+    /// from the next time: the oldest transaction that is still under way. One statement.
+    pub(crate) fn notices_from(&mut self, from: i64, now: DateTime<Utc>) -> Result<(i64, Vec<Notice>), StoreError> {
+        let rows: Vec<FedRow> = ReadNotices { realm: self.realm.0, version: VERSION, from, now }.load(self.conn)?;
+        // There is one row even without a notice.
+        let horizon = rows.first().map_or(from, |row| row.horizon);
+        Ok((horizon, rows.into_iter().filter_map(FedRow::into_notice).collect()))
+    }
+}
+
+statement! {
+    /// Horizon and notices of one snapshot.
+    ReadNotices {
+        realm: i64 => Int8,
+        version: i16 => Int2,
+        from: i64 => Int8,
+        now: DateTime<Utc> => Timestamptz,
+    }
+    "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon, n.seq, n.kind, n.key, n.generation, \
+     n.expires_at FROM (SELECT 1) AS one LEFT JOIN notices n ON n.realm_id = {realm} AND n.version = {version} \
+     AND n.xact >= {from} AND n.expires_at > {now} ORDER BY n.seq"
+}
+
+impl diesel::query_builder::Query for ReadNotices {
+    type SqlType = diesel::sql_types::Untyped;
+}
+
+#[derive(QueryableByName)]
+struct FedRow {
+    #[diesel(sql_type = Int8)]
+    horizon: i64,
+    #[diesel(sql_type = Nullable<Int8>)]
+    seq: Option<i64>,
+    #[diesel(sql_type = Nullable<Text>)]
+    kind: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    key: Option<String>,
+    #[diesel(sql_type = Nullable<Int8>)]
+    generation: Option<i64>,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    expires_at: Option<DateTime<Utc>>,
+}
+
+impl FedRow {
+    fn into_notice(self) -> Option<Notice> {
+        Some(Notice {
+            seq: self.seq?,
+            kind: self.kind?,
+            key: self.key?,
+            generation: self.generation?,
+            expires_at: self.expires_at?,
+        })
     }
 }

@@ -74,9 +74,11 @@ impl Limits {
 
 /// The address of a PostgreSQL server, with limits for connecting and for a network that swallows packets. What the
 /// address says itself stays.
-pub fn patient(url: &str) -> String {
-    const PARAMETERS: [(&str, &str); 5] = [
-        ("connect_timeout", "5"),
+/// `connect` is how long connecting may take, in whole seconds and at least two: libpq counts no finer.
+pub fn patient(url: &str, connect: Duration) -> String {
+    let connect = connect.as_secs().max(2).to_string();
+    let parameters = [
+        ("connect_timeout", connect.as_str()),
         ("tcp_user_timeout", "10000"),
         ("keepalives_idle", "15"),
         ("keepalives_interval", "5"),
@@ -88,7 +90,7 @@ pub fn patient(url: &str) -> String {
         given.unwrap_or_default().split('&').any(|pair| pair.split_once('=').is_some_and(|(key, _)| key == name))
     };
     let mut separator = if given.is_some() { '&' } else { '?' };
-    for (name, value) in PARAMETERS.into_iter().filter(|(name, _)| !is_given(name)) {
+    for (name, value) in parameters.into_iter().filter(|(name, _)| !is_given(name)) {
         patient.push(separator);
         patient.push_str(name);
         patient.push('=');
@@ -250,9 +252,12 @@ mod tests {
     fn addresses_get_limits() {
         let all =
             "connect_timeout=5&tcp_user_timeout=10000&keepalives_idle=15&keepalives_interval=5&keepalives_count=3";
-        assert_eq!(patient("postgres://u@h/d"), format!("postgres://u@h/d?{all}"));
-        assert_eq!(patient("postgres://u@h/d?options=x"), format!("postgres://u@h/d?options=x&{all}"));
-        let own = patient("postgres://u@h/d?connect_timeout=1");
+        assert_eq!(patient("postgres://u@h/d", Duration::from_secs(5)), format!("postgres://u@h/d?{all}"));
+        assert_eq!(
+            patient("postgres://u@h/d?options=x", Duration::from_secs(5)),
+            format!("postgres://u@h/d?options=x&{all}")
+        );
+        let own = patient("postgres://u@h/d?connect_timeout=1", Duration::from_secs(5));
         assert!(own.starts_with("postgres://u@h/d?connect_timeout=1&tcp_user_timeout=") && !own.contains("timeout=5"));
     }
 }

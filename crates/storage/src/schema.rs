@@ -237,6 +237,7 @@ diesel::table! {
         generation -> Int8,
         created_at -> Timestamptz,
         expires_at -> Timestamptz,
+        xact -> Int8,
     }
 }
 

@@ -28,6 +28,8 @@ pub enum Purpose {
     Interaction,
     /// Form protection: a key, not a sealed value.
     Csrf,
+    /// Notices on their way through Redis.
+    Notice,
 }
 
 impl Purpose {
@@ -37,6 +39,7 @@ impl Purpose {
             Self::DerivationKey => b"signet/1/derivation-key",
             Self::Interaction => b"signet/1/interaction",
             Self::Csrf => b"signet/1/csrf",
+            Self::Notice => b"signet/1/notice",
         }
     }
 }

@@ -3,25 +3,26 @@
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicI64, AtomicU32, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Utc};
 use diesel::{Connection, PgConnection};
-use signet_oidc::{id::RealmId, token::revocation::RevocationSet};
+use signet_oidc::id::RealmId;
 use tokio::{sync::Semaphore, task::JoinHandle};
 
 use crate::{
     error::{Doubt, StoreError},
+    feed::{Feed, Heard, Listener},
     notices::Notice,
     pool::{self, Engine, Era, Limits, Manager},
     seal::Sealer,
 };
 
 /// How old the revocation set may be where other nodes exist.
-const FEED_MAX_AGE: chrono::Duration = chrono::Duration::seconds(5);
+pub const FEED_MAX_AGE: Duration = Duration::from_secs(5);
 
 /// The embedded engine has no time limits of its own, and its one connection serves everybody in turn.
 const EMBEDDED_WORK: Duration = Duration::from_secs(20);
@@ -40,11 +41,7 @@ struct Inner {
     limits: Limits,
     realm: RealmId,
     sealer: Sealer,
-    revoked: std::sync::RwLock<RevocationSet>,
-    /// When the change channel was last read, in milliseconds since 1970.
-    fed: AtomicI64,
-    /// When what was read last reached every cache, and not the revocation set alone.
-    heard: AtomicI64,
+    feed: Feed,
 }
 
 /// Statements of the transactions of one request; tests assert budgets with it.
@@ -109,9 +106,7 @@ impl Store {
             limits,
             realm,
             sealer,
-            revoked: std::sync::RwLock::new(RevocationSet::default()),
-            fed: AtomicI64::new(0),
-            heard: AtomicI64::new(0),
+            feed: Feed::new(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -141,7 +136,7 @@ impl Store {
                 notices = tx.notices;
                 Ok::<T, StoreError>(answer)
             })?;
-            inner.learn(&notices);
+            inner.feed.take(&notices, Heard::Here);
             Ok(answer)
         })
         .await
@@ -243,43 +238,58 @@ impl Store {
 
     /// Looks into the revocation set.
     pub fn is_revoked(&self, claims: &signet_oidc::jose::AccessClaims) -> bool {
-        // A poisoned lock means a panic while writing; deny then.
-        self.inner.revoked.read().map_or(true, |set| set.covers(claims))
-    }
-
-    /// Adds what another node, or an earlier life of this one, revoked, as read at `now`.
-    pub fn learn(&self, notices: &[Notice], now: DateTime<Utc>) {
-        self.inner.learn(notices);
-        self.inner.fed.fetch_max(now.timestamp_millis(), Ordering::Relaxed);
-        self.inner.heard.fetch_max(now.timestamp_millis(), Ordering::Relaxed);
+        self.inner.feed.is_revoked(claims)
     }
 
     /// Whether caches may be believed: what other nodes changed was heard of in the last five seconds. The embedded
     /// engine has no other node to hear of.
-    pub fn hears(&self, now: DateTime<Utc>) -> bool {
-        let age = now.timestamp_millis() - self.inner.heard.load(Ordering::Relaxed);
-        self.inner.engine == Engine::Embedded || age <= FEED_MAX_AGE.num_milliseconds()
+    pub fn hears(&self) -> bool {
+        self.inner.engine == Engine::Embedded || self.inner.feed.age().is_some_and(|age| age <= FEED_MAX_AGE)
+    }
+
+    /// Sets who is told of every notice, once: of those that this process commits, right after the commit and before
+    /// the answer, and of those that come from other nodes. The first one set stays.
+    pub fn on_notices(&self, listener: Box<Listener>) {
+        self.inner.feed.listen(listener);
+    }
+
+    /// Takes in a notice that a message brought. Only the table is complete: this does not make the feed younger.
+    pub fn hear(&self, notice: Notice) {
+        self.inner.feed.take(&[notice], Heard::Message);
+    }
+
+    /// Reads in the table what this node has not heard yet. Answers how many notices were new. One statement.
+    pub async fn catch_up(&self, now: DateTime<Utc>) -> Result<usize, StoreError> {
+        let (mark, from) = (self.inner.feed.mark(), self.inner.feed.horizon());
+        self.hop(move |inner, conn| {
+            let mut tx = Tx { conn, realm: inner.realm, sealer: &inner.sealer, notices: Vec::new() };
+            let (horizon, notices) = tx.notices_from(from, now)?;
+            let news = inner.feed.take(&notices, Heard::Table);
+            inner.feed.caught_up(horizon, mark);
+            Ok(news)
+        })
+        .await
+    }
+
+    /// How long ago the table of notices was last read; none before the first time.
+    pub fn feed_age(&self) -> Option<Duration> {
+        self.inner.feed.age()
+    }
+
+    /// How many entries the revocation set has.
+    pub fn revocations(&self) -> usize {
+        self.inner.feed.revocations()
     }
 
     /// Makes sure that the revocation set is not older than five seconds. Where the change channel was silent it is read
-    /// here; a token is never passed unchecked. The embedded engine has no other node to hear of.
+    /// here; a token is never passed unchecked.
     pub async fn be_current(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let age = now.timestamp_millis() - self.inner.fed.load(Ordering::Relaxed);
-        if self.inner.engine == Engine::Embedded || age <= FEED_MAX_AGE.num_milliseconds() {
-            return Ok(());
-        }
-        let notices = self.read(move |tx| tx.notices(0, now, now)).await?;
-        // The revocation set alone: other caches are told by whoever reads the channel.
-        self.inner.learn(&notices);
-        self.inner.fed.fetch_max(now.timestamp_millis(), Ordering::Relaxed);
-        Ok(())
+        if self.hears() { Ok(()) } else { self.catch_up(now).await.map(drop) }
     }
 
     /// Forgets revocations that no living token can meet.
     pub fn sweep_revocations(&self, now: DateTime<Utc>) {
-        if let Ok(mut set) = self.inner.revoked.write() {
-            set.sweep(now);
-        }
+        self.inner.feed.sweep(now);
     }
 }
 
@@ -325,19 +335,6 @@ impl Inner {
             let mut link = link.map_err(|_| StoreError::Unavailable("no connection could be made".to_owned()))?;
             if link.is_good(&self.era) {
                 return Ok(link);
-            }
-        }
-    }
-
-    fn learn(&self, notices: &[Notice]) {
-        if notices.is_empty() {
-            return;
-        }
-        if let Ok(mut set) = self.revoked.write() {
-            for notice in notices {
-                if let Some(entry) = notice.revocation() {
-                    set.add(entry, notice.expires_at);
-                }
             }
         }
     }

@@ -165,6 +165,17 @@ impl Tx<'_> {
         }))
     }
 
+    /// The account a subject names. One statement.
+    pub fn user_of_subject(&mut self, subject: &str) -> Result<Option<UserId>, StoreError> {
+        let found: Option<Uuid> = users::table
+            .filter(users::realm_id.eq(self.realm.0))
+            .filter(users::subject.eq(subject))
+            .select(users::id)
+            .first(self.conn)
+            .optional()?;
+        Ok(found.map(UserId))
+    }
+
     /// Username, address, and the number of living sessions of an account.
     pub fn account_summary(
         &mut self,

@@ -174,6 +174,7 @@ impl Signet {
             .env("SIGNET_DATA_DIR", self.data_dir())
             .env("SIGNET_ADMIN_EMAIL", ADMIN_EMAIL)
             .env("SIGNET_ADMIN_PASSWORD", ADMIN_PASSWORD)
+            .env("SIGNET_RATE_LIMITS__ENABLED", "false")
             .env("SIGNET_TEST_COUNT_STATEMENTS", "1")
             .env("RUST_BACKTRACE", "1")
             .stdin(Stdio::null());

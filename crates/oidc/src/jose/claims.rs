@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::GrantId;
+use crate::id::{AccountId, GrantId};
 
 /// RFC 9068 §2.2, and what the revocation set needs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct AccessClaims {
     pub acr: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
+    /// whose account, in tokens of first-party clients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<AccountId>,
     /// The grant the token belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grant: Option<GrantId>,

@@ -270,6 +270,7 @@ mod tests {
             auth_time: None,
             acr: None,
             sid: None,
+            user_id: None,
             grant: Some(GrantId(uuid::Uuid::nil())),
             account_generation: 0,
             client_generation: 0,

@@ -110,6 +110,7 @@ mod tests {
             auth_time: None,
             acr: None,
             sid: None,
+            user_id: None,
             grant: Some(grant().id),
             account_generation: 3,
             client_generation: 5,

@@ -5,6 +5,7 @@ pub mod command;
 mod docs;
 pub mod exit;
 mod output;
+mod routes;
 pub mod user;
 
 use std::{process::ExitCode, time::Duration};
@@ -15,11 +16,11 @@ use signet_storage::StoreError;
 
 use crate::{
     admin::Desk,
-    config::Config,
+    config::{Config, Flags},
     control,
     serve::{self, ServeError},
     startup::{self, Migrate, Opened, StartError},
-    telemetry::logs::{self, LogConfig},
+    telemetry::logs::{self, LogConfig, LogHandle},
 };
 use command::{Command, Reply};
 use exit::Exit;
@@ -32,14 +33,17 @@ struct Arguments {
     /// Print JSON.
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    settings: Flags,
     #[command(subcommand)]
     action: Option<Action>,
 }
 
 fn help() -> String {
     format!(
-        "Without a command, `signet` serves. Settings come from the environment: SIGNET_ISSUER, SIGNET_BIND, \
-SIGNET_DATA_DIR, DATABASE_URL, REDIS_URL, SIGNET_SECRET_KEY, SIGNET_ADMIN_EMAIL, SIGNET_ADMIN_PASSWORD.\n\n{}",
+        "Without a command, `signet` serves. Settings come from config/signet.toml, .env, the environment \
+(SIGNET_TOKENS__ACCESS=10m, DATABASE_URL, REDIS_URL) and these flags; the later wins. `signet config example` lists \
+them all.\n\n{}",
         Exit::help()
     )
 }
@@ -54,6 +58,8 @@ enum Action {
     Completions(docs::Completions),
     /// Print the manual page of the program or of a command.
     Man(docs::Man),
+    /// List the routes: who may call each, and what it changes.
+    Routes,
     #[command(flatten)]
     Command(Command),
 }
@@ -67,21 +73,25 @@ pub fn main() -> ExitCode {
     let action = match action {
         Action::Completions(completions) => return printed(output, completions.print(Arguments::command())).into(),
         Action::Man(man) => return printed(output, man.print(Arguments::command())).into(),
+        Action::Routes => return printed(output, routes::print(output)).into(),
         action => action,
     };
-    let level = std::env::var("SIGNET_LOG").unwrap_or_else(|_| logs::DEFAULT_LEVEL.to_owned());
-    if let Err(error) = logs::init(&LogConfig { level, format: logs::Format::default() }) {
-        output.fail("configuration", &format!("SIGNET_LOG: {error}"), None);
-        return Exit::Usage.into();
-    }
-    let config = match Config::from_env() {
+    let config = match Config::load(&arguments.settings) {
         Ok(config) => config,
         Err(errors) => {
             output.fail("configuration", &errors.to_string(), None);
             return Exit::Usage.into();
         }
     };
-    let result = actix_web::rt::System::new().block_on(run(config, action, output));
+    let log = LogConfig { level: config.log.level.clone(), format: config.log.format };
+    let logs = match logs::init(&log) {
+        Ok(logs) => logs,
+        Err(error) => {
+            output.fail("configuration", &format!("log.level: {error}"), None);
+            return Exit::Usage.into();
+        }
+    };
+    let result = actix_web::rt::System::new().block_on(run((config, logs), action, output));
     let exit = result.unwrap_or_else(|error| {
         output.fail(error.code(), &error.to_string(), None);
         error.exit()
@@ -130,10 +140,10 @@ impl CliError {
     }
 }
 
-async fn run(config: Config, action: Action, output: Output) -> Result<Exit, CliError> {
+async fn run((config, logs): (Config, LogHandle), action: Action, output: Output) -> Result<Exit, CliError> {
     match action {
         Action::Serve => {
-            serve::serve(config).await?;
+            serve::serve(config, logs).await?;
             Ok(Exit::Done)
         }
         Action::Migrate => {
@@ -154,7 +164,7 @@ async fn run(config: Config, action: Action, output: Output) -> Result<Exit, Cli
             Ok(output.finish(Reply::done(text, serde_json::json!({ "ran": ran }))))
         }
         // Answered before the configuration was read.
-        Action::Completions(_) | Action::Man(_) => Ok(Exit::Done),
+        Action::Completions(_) | Action::Man(_) | Action::Routes => Ok(Exit::Done),
         Action::Command(mut command) => {
             if let Err(reply) = command.prepare() {
                 return Ok(output.finish(reply));
@@ -219,7 +229,7 @@ impl Door {
         let desk = Desk {
             store: opened.store.clone(),
             realm: opened.realm.clone(),
-            hasher: startup::hasher(),
+            hasher: startup::hasher(&config),
             passwords: PasswordPolicy::default(),
             origin: startup::operator(),
             held: None,

@@ -12,7 +12,7 @@ use signet_rbac::{Holder, PermissionSet};
 use signet_storage::{StoreError, notices::Notice};
 use uuid::Uuid;
 
-use crate::{app::App, entropy};
+use crate::app::App;
 
 /// Who asks to do something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -95,7 +95,7 @@ impl App {
     /// What somebody may do by roles: nothing for who is locked, disabled or unknown. No statement where it is cached;
     /// where the change channel has been silent for five seconds the database is asked.
     pub async fn permissions_of(&self, subject: Subject) -> Result<Arc<PermissionSet>, StoreError> {
-        let hears = self.store.hears(entropy::now());
+        let hears = self.store.hears();
         if hears && let Some(set) = self.permissions.get(subject) {
             return Ok(set);
         }
@@ -106,6 +106,11 @@ impl App {
             self.permissions.put(subject, mark, Arc::clone(&set));
         }
         Ok(set)
+    }
+
+    /// Forgets what everybody may do.
+    pub fn forget_all_roles(&self) {
+        self.permissions.forget(None);
     }
 
     /// Forgets what a notice of the change channel says has changed; other kinds of notices change nothing here.

@@ -13,6 +13,10 @@ use actix_web::{
 };
 use signet_storage::store::{STATEMENT_COUNT, StatementCount};
 
+use super::{
+    gate::Declared,
+    route::{Csp, Headers},
+};
 use crate::{app::App, call::RequestId};
 
 /// Sent with every answer.
@@ -27,22 +31,24 @@ const ALWAYS: [(HeaderName, &str); 4] = [
 const CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; \
                    frame-ancestors 'none'; form-action 'self'";
 
-/// Protocol O2: browsers apply `form-action` to the redirect that follows a post, which leads to the application.
+/// [`Csp::Interaction`].
 const CSP_INTERACTION: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; \
                                frame-ancestors 'none'";
 
-/// The declared exceptions: pages whose post may end at an application.
-const INTERACTION_PATHS: [&str; 5] = ["/signin", "/register", "/consent", "/continue", "/oauth/logout"];
+/// [`Csp::Docs`].
+const CSP_DOCS: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+                        img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; \
+                        form-action 'self'";
 
-/// The declared exceptions: protocol endpoints that scripts of applications call (R-53, protocol O2).
-const CORS_PATHS: [&str; 6] = [
-    "/.well-known/openid-configuration",
-    "/.well-known/openid_configuration",
-    "/.well-known/oauth-authorization-server",
-    "/oauth/jwks",
-    "/oauth/token",
-    "/oauth/userinfo",
-];
+impl Csp {
+    fn policy(self) -> &'static str {
+        match self {
+            Self::Strict => CSP,
+            Self::Interaction => CSP_INTERACTION,
+            Self::Docs => CSP_DOCS,
+        }
+    }
+}
 
 /// The outermost layer.
 pub async fn layer(
@@ -52,25 +58,24 @@ pub async fn layer(
     let id = crate::entropy::turn().map(|mut turn| turn.uuid().simple().to_string()).unwrap_or_default();
     request.extensions_mut().insert(RequestId(id.clone()));
     let app = request.app_data::<Data<App>>().cloned();
-    let path = request.path().to_owned();
     let preflight = request.method() == Method::OPTIONS;
     let count = StatementCount::default();
     let mut response = STATEMENT_COUNT.scope(count.clone(), next.call(request)).await?;
+    // The exceptions are declared on the route page; what has no route has none.
+    let declared = response.request().extensions().get::<Declared>().map_or(Headers::STRICT, |declared| declared.0);
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    let csp = if INTERACTION_PATHS.contains(&path.as_str()) { CSP_INTERACTION } else { CSP };
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(csp));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(declared.csp.policy()));
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert(HeaderName::from_static("x-request-id"), value);
     }
-    // A declared exception: applications that sign people in through a popup keep hold of it.
-    if path != "/oauth/authorize" && !INTERACTION_PATHS.contains(&path.as_str()) {
+    if !declared.popup {
         let same = HeaderValue::from_static("same-origin");
         headers.insert(HeaderName::from_static("cross-origin-opener-policy"), same);
     }
-    if CORS_PATHS.contains(&path.as_str()) {
+    if declared.cors {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("WWW-Authenticate"));
         if preflight {
@@ -84,7 +89,7 @@ pub async fn layer(
             .insert(HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin"));
     }
     if let Some(app) = app {
-        if !app.realm.development {
+        if !app.realm().development {
             let hsts = HeaderValue::from_static("max-age=31536000; includeSubDomains");
             headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts);
         }

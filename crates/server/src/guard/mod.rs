@@ -1,7 +1,10 @@
-//! What stands before the handlers: cookies, form protection, headers, trusted proxies.
+//! What stands before the handlers: the requirement of their route, cookies, form protection, headers, trusted proxies.
 
 pub mod access;
+pub mod bearer;
 pub mod cookies;
 pub mod csrf;
+pub mod gate;
 pub mod headers;
 pub mod proxy;
+pub mod route;

@@ -30,7 +30,7 @@ pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRes
             None => None,
         };
         let hint = hint(&app, &params);
-        let request = match authorize::read(&params, client.as_deref(), hint, &app.realm) {
+        let request = match authorize::read(&params, client.as_deref(), hint, &app.realm()) {
             Ok(request) => request,
             Err(AuthorizeError::Page(error)) => return Err(PageError::Request(error)),
             Err(AuthorizeError::Redirect(delivery, error)) => return Ok(see_other(&delivery.error_url(&error))),
@@ -62,7 +62,7 @@ fn hint(app: &App, params: &Params) -> Result<Option<String>, OAuthError> {
     let Some(token) = params.get("id_token_hint") else { return Ok(None) };
     app.published()
         .keyring
-        .verify_hint(token, &app.realm.issuer, entropy::now())
+        .verify_hint(token, &app.realm().issuer, entropy::now())
         .map(|claims| Some(claims.sub))
         .map_err(|_| OAuthError::invalid_request("id_token_hint is not an ID token of this provider"))
 }

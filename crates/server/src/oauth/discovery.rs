@@ -26,8 +26,3 @@ fn tagged(http: &HttpRequest, (body, tag): &(Bytes, String)) -> HttpResponse {
     response.insert_header((header::CACHE_CONTROL, "public, max-age=300")).insert_header((header::ETAG, tag.as_str()));
     if same { response.finish() } else { response.content_type("application/json").body(body.clone()) }
 }
-
-/// `OPTIONS`: the headers are set by the outermost layer.
-pub async fn preflight() -> HttpResponse {
-    HttpResponse::NoContent().finish()
-}

@@ -47,7 +47,7 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
             return Ok(see_other(&format!("/oauth/logout?{}", query.finish())));
         };
         params.refuse_repeated(&["decision", "csrf"]).map_err(PageError::Parameter)?;
-        csrf::check_site(&http, &app.realm.issuer)?;
+        csrf::check_site(&http, &app.realm().issuer)?;
         let browser = app.cookies.browser(&http);
         csrf::check(&app.csrf_key, browser.as_ref(), PURPOSE, params.get("csrf"))?;
         if decision != "signout" {
@@ -60,7 +60,7 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
             app.store
                 .transaction(move |tx| {
                     let now = turn.now();
-                    let session = tx.session(&handle.digest(), now, now + shared.realm.policy.session_idle)?;
+                    let session = tx.session(&handle.digest(), now, now + shared.realm().policy.session_idle)?;
                     if let Some(session) = session {
                         end(tx, &session, turn, &origin)?;
                     }
@@ -92,7 +92,7 @@ fn end(tx: &mut Tx<'_>, session: &Session, mut turn: Turn, origin: &signet_stora
 async fn requested(app: &Data<App>, http: &HttpRequest, params: Params) -> Result<HttpResponse, PageError> {
     let hint = params
         .get("id_token_hint")
-        .and_then(|token| app.published().keyring.verify_hint(token, &app.realm.issuer, entropy::now()).ok());
+        .and_then(|token| app.published().keyring.verify_hint(token, &app.realm().issuer, entropy::now()).ok());
     let named = hint.as_ref().map(|hint| hint.aud.as_str()).or_else(|| params.get("client_id"));
     let client = match named {
         Some(id) => app.client(id).await?,
@@ -108,7 +108,7 @@ async fn requested(app: &Data<App>, http: &HttpRequest, params: Params) -> Resul
         .transaction(move |tx| {
             let now = turn.now();
             let session = match &handle {
-                Some(handle) => tx.session(&handle.digest(), now, now + shared.realm.policy.session_idle)?,
+                Some(handle) => tx.session(&handle.digest(), now, now + shared.realm().policy.session_idle)?,
                 None => None,
             };
             let facts = Facts {

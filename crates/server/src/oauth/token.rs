@@ -42,7 +42,7 @@ async fn issue(app: &Data<App>, http: &HttpRequest, payload: Payload) -> Result<
         .store
         .transaction(move |tx| {
             let now = turn.now();
-            let realm = &shared.realm;
+            let realm = &shared.realm();
             let Outcome { changes, verdict } = match &request {
                 GrantRequest::Code(request) => {
                     let until = (now + realm.policy.access_token_lifetime, now + realm.policy.refresh_token_lifetime);
@@ -60,13 +60,4 @@ async fn issue(app: &Data<App>, http: &HttpRequest, payload: Payload) -> Result<
         .await?;
     // Signing follows the commit.
     Ok(verdict?.sign(&app.published().keyring)?)
-}
-
-/// RFC 6749 §3.2: requests are made by POST.
-pub async fn wrong_method() -> HttpResponse {
-    let error = OAuthError::invalid_request("send token requests by POST");
-    HttpResponse::MethodNotAllowed()
-        .insert_header((header::ALLOW, "POST"))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .json(serde_json::json!({ "error": error.code.as_str(), "error_description": error.description }))
 }

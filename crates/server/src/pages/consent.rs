@@ -36,7 +36,7 @@ pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRes
         let params = call::read(&http, payload).await?.params;
         let Some(held) = interact::open(&app, &http, &params).await? else { return Ok(see_other("/")) };
         let now = entropy::now();
-        let idle = now + app.realm.policy.session_idle;
+        let idle = now + app.realm().policy.session_idle;
         let session = match app.cookies.session(&http) {
             Some(handle) => app.store.transaction(move |tx| tx.session(&handle.digest(), now, idle)).await?,
             None => None,
@@ -90,7 +90,7 @@ fn line(name: &str) -> ScopeLine {
 /// `allow` issues the code, `deny` sends `access_denied`.
 pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
     let result = async {
-        csrf::check_site(&http, &app.realm.issuer)?;
+        csrf::check_site(&http, &app.realm().issuer)?;
         let params = call::read(&http, payload).await?.params;
         params.refuse_repeated(&["decision", "csrf", PARAMETER]).map_err(PageError::Parameter)?;
         let Some(held) = interact::open(&app, &http, &params).await? else { return Err(Refusal::Invalid.into()) };

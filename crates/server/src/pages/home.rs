@@ -13,7 +13,7 @@ use crate::{app::App, entropy, guard::csrf, oauth::logout};
 pub async fn get(app: Data<App>, http: HttpRequest) -> HttpResponse {
     let result = async {
         let now = entropy::now();
-        let idle = now + app.realm.policy.session_idle;
+        let idle = now + app.realm().policy.session_idle;
         let account = match app.cookies.session(&http) {
             None => None,
             Some(handle) => {
@@ -34,7 +34,7 @@ pub async fn get(app: Data<App>, http: HttpRequest) -> HttpResponse {
                 email,
                 sessions: usize::try_from(sessions).unwrap_or_default(),
             }),
-            playground: app.realm.development,
+            playground: app.realm().development,
         };
         let mut response = html(&view)?;
         if fresh {

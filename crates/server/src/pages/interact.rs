@@ -64,7 +64,7 @@ async fn begin(
         origin: Origin::Redirect,
         request,
         started: turn.now(),
-        expires: turn.now() + app.realm.policy.interaction_lifetime,
+        expires: turn.now() + app.realm().policy.interaction_lifetime,
         browser: Digest::of(browser.expose().as_bytes()).to_text(),
     };
     let plain = serde_json::to_vec(&interaction).map_err(|_| StoreError::Row("interaction"))?;
@@ -162,7 +162,7 @@ pub async fn proceed(
     let handle = app.cookies.session(http);
     let origin = call::origin(http);
     let browser = app.cookies.browser(http);
-    let delivery = request.delivery(&app.realm);
+    let delivery = request.delivery(&app.realm());
     let (held, answer) = match step {
         Step::Arrived => (None, None),
         Step::Returned(interaction, sealed) => (Some((interaction, sealed)), None),
@@ -178,7 +178,7 @@ pub async fn proceed(
             .store
             .transaction(move |tx| {
                 let now = turn.now();
-                let session = tx.session(&handle.digest(), now, now + shared.realm.policy.session_idle)?;
+                let session = tx.session(&handle.digest(), now, now + shared.realm().policy.session_idle)?;
                 let mut consented = Scopes::default();
                 if let Some(session) = &session
                     && !client.first_party
@@ -212,7 +212,7 @@ pub async fn proceed(
                     };
                 }
                 let facts = Facts { client: &client, session, consented, stage, sid_key: &shared.sid_key };
-                let Outcome { changes, verdict } = authorize::decide(&request, &facts, &shared.realm, &mut turn);
+                let Outcome { changes, verdict } = authorize::decide(&request, &facts, &shared.realm(), &mut turn);
                 let applied = tx.apply(changes, &mut turn, &origin)?;
                 let decided = if applied.is_err() { Decided::Completed } else { Decided::Next(verdict) };
                 Ok((decided, turn))
@@ -230,7 +230,7 @@ pub async fn proceed(
         });
         let facts =
             Facts { client: &client, session: None, consented: Scopes::default(), stage, sid_key: &app.sid_key };
-        Decided::Next(authorize::decide(&request, &facts, &app.realm, &mut turn).verdict)
+        Decided::Next(authorize::decide(&request, &facts, &app.realm(), &mut turn).verdict)
     };
 
     match decided {

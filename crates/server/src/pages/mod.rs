@@ -17,6 +17,7 @@ use signet_oidc::interaction::Refusal;
 use signet_storage::StoreError;
 
 use crate::{
+    api::problem::Problem,
     app::App,
     call::{self, BadInput},
     entropy::NoEntropy,
@@ -227,16 +228,35 @@ pub async fn style() -> HttpResponse {
         .body(view::STYLE)
 }
 
-/// Whatever has no route.
+/// Whatever has no route: a problem below `/api/`, else a page.
 pub async fn not_found(app: Data<App>, request: HttpRequest) -> HttpResponse {
+    if request.path().starts_with("/api/") {
+        return Problem::no_route().answer(&request);
+    }
+    let text = "The address may be mistyped, or the page has moved.";
+    plain_message(&app, &request, (404, "Not found", "There is nothing here", "not_found", text))
+}
+
+/// RFC 9110 §15.5.6: a page by another method.
+pub fn wrong_method(app: &App, request: &HttpRequest) -> HttpResponse {
+    let text = "This address does not take that kind of request. Go back and try again.";
+    let heading = "This request is not valid";
+    plain_message(app, request, (405, heading, heading, "method_not_allowed", text))
+}
+
+fn plain_message(
+    app: &App,
+    request: &HttpRequest,
+    (status, title, heading, code, text): (u16, &'static str, &str, &str, &str),
+) -> HttpResponse {
     let message = Message {
-        page: Page::plain("Not found", &app.issuer_host),
-        heading: "There is nothing here".to_owned(),
-        text: "The address may be mistyped, or the page has moved.".to_owned(),
-        code: Some("not_found".to_owned()),
-        request_id: call::request_id(&request),
+        page: Page::plain(title, &app.issuer_host),
+        heading: heading.to_owned(),
+        text: text.to_owned(),
+        code: Some(code.to_owned()),
+        request_id: call::request_id(request),
         links: vec![Link { href: "/".to_owned(), label: "Go to the start page".to_owned() }],
         ..Message::default()
     };
-    html_status(&message, 404)
+    html_status(&message, status)
 }

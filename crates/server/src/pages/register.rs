@@ -28,7 +28,7 @@ use crate::{app::App, call, entropy, guard::csrf};
 const PURPOSE: &[&[u8]] = &[b"register"];
 
 fn open_only(app: &App) -> Result<(), PageError> {
-    if app.realm.registration_open { Ok(()) } else { Err(PageError::RegistrationClosed) }
+    if app.realm().registration_open { Ok(()) } else { Err(PageError::RegistrationClosed) }
 }
 
 /// Shows the form.
@@ -67,7 +67,7 @@ fn view(app: &App, held: Option<&Held>, browser: &Secret) -> Register {
 pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
     let result = async {
         open_only(&app)?;
-        csrf::check_site(&http, &app.realm.issuer)?;
+        csrf::check_site(&http, &app.realm().issuer)?;
         let params = call::read(&http, payload).await?.params;
         let known = app.cookies.browser(&http);
         csrf::check(&app.csrf_key, known.as_ref(), PURPOSE, params.get("csrf"))?;
@@ -132,7 +132,7 @@ async fn create(
     let hash = app.hasher.hash(registration.password.clone(), turn.bytes()).await?;
     let user = new_user(&registration, hash, &mut turn);
     let origin = call::origin(http);
-    let policy = app.realm.policy.clone();
+    let policy = app.realm().policy.clone();
     let previous = app.cookies.session(http);
     let stored = app
         .store

@@ -55,7 +55,7 @@ fn view(app: &App, held: Option<&Held>, browser: &Secret, username: String) -> S
     SignIn {
         page: Page::plain("Sign in", &app.issuer_host),
         csrf: csrf::token(&app.csrf_key, browser, PURPOSE),
-        register_href: app.realm.registration_open.then(|| href("/register", &sealed)),
+        register_href: app.realm().registration_open.then(|| href("/register", &sealed)),
         interaction: sealed,
         client_name: held.map(|held| held.client.name.clone()),
         username,
@@ -69,7 +69,7 @@ fn view(app: &App, held: Option<&Held>, browser: &Secret, username: String) -> S
 /// Checks name and password, starts the session, and goes on.
 pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
     let result = async {
-        csrf::check_site(&http, &app.realm.issuer)?;
+        csrf::check_site(&http, &app.realm().issuer)?;
         let params = call::read(&http, payload).await?.params;
         let known = app.cookies.browser(&http);
         csrf::check(&app.csrf_key, known.as_ref(), PURPOSE, params.get("csrf"))?;
@@ -118,7 +118,7 @@ async fn sign_in(
 
     let previous = app.cookies.session(http).map(|handle| *handle.digest().as_bytes());
     let origin = call::origin(http);
-    let policy = app.realm.policy.clone();
+    let policy = app.realm().policy.clone();
     let answer = app
         .store
         .transaction(move |tx| {

@@ -27,7 +27,7 @@ const COOKIE: &str = "playground";
 const OFFERED: [&str; 3] = ["profile", "email", "offline_access"];
 
 /// `GET /playground`: the first page, or what the sign-in brought.
-pub(super) async fn show(playground: Data<Playground>, request: HttpRequest) -> HttpResponse {
+pub async fn show(playground: Data<Playground>, request: HttpRequest) -> HttpResponse {
     let known = cookie(&request).and_then(|id| Some((playground.sessions.get(&id)?, id)));
     let (session, id) = known.unwrap_or_else(|| {
         let (id, session) = playground.sessions.open();
@@ -71,7 +71,7 @@ pub(super) async fn show(playground: Data<Playground>, request: HttpRequest) -> 
 }
 
 /// `POST /playground/start`: off to the authorization endpoint.
-pub(super) async fn start(playground: Data<Playground>, request: HttpRequest, form: Bytes) -> HttpResponse {
+pub async fn start(playground: Data<Playground>, request: HttpRequest, form: Bytes) -> HttpResponse {
     let (id, _) = match form_session(&playground, &request, &form) {
         Ok(found) => found,
         Err(failure) => return failed(&playground, None, failure),
@@ -101,7 +101,7 @@ pub(super) async fn start(playground: Data<Playground>, request: HttpRequest, fo
 }
 
 /// `GET /playground/callback`: back from the authorization endpoint.
-pub(super) async fn callback(playground: Data<Playground>, request: HttpRequest) -> HttpResponse {
+pub async fn callback(playground: Data<Playground>, request: HttpRequest) -> HttpResponse {
     let Some(id) = cookie(&request) else {
         return failed(&playground, None, Failure::no_session());
     };
@@ -143,7 +143,7 @@ pub(super) async fn callback(playground: Data<Playground>, request: HttpRequest)
 }
 
 /// `POST /playground/userinfo`: uses the access token.
-pub(super) async fn userinfo(playground: Data<Playground>, request: HttpRequest, form: Bytes) -> HttpResponse {
+pub async fn userinfo(playground: Data<Playground>, request: HttpRequest, form: Bytes) -> HttpResponse {
     let (id, signed_in) = match form_sign_in(&playground, &request, &form) {
         Ok(found) => found,
         Err(failure) => return failed(&playground, None, failure),
@@ -166,7 +166,7 @@ pub(super) async fn userinfo(playground: Data<Playground>, request: HttpRequest,
 }
 
 /// `POST /playground/refresh`: uses the refresh token.
-pub(super) async fn refresh(playground: Data<Playground>, request: HttpRequest, form: Bytes) -> HttpResponse {
+pub async fn refresh(playground: Data<Playground>, request: HttpRequest, form: Bytes) -> HttpResponse {
     let (id, signed_in) = match form_sign_in(&playground, &request, &form) {
         Ok(found) => found,
         Err(failure) => return failed(&playground, None, failure),
@@ -188,7 +188,7 @@ pub(super) async fn refresh(playground: Data<Playground>, request: HttpRequest, 
 }
 
 /// `POST /playground/signout`: forgets the person here and goes to the end-session endpoint.
-pub(super) async fn signout(playground: Data<Playground>, request: HttpRequest, form: Bytes) -> HttpResponse {
+pub async fn signout(playground: Data<Playground>, request: HttpRequest, form: Bytes) -> HttpResponse {
     let (id, signed_in) = match form_sign_in(&playground, &request, &form) {
         Ok(found) => found,
         Err(failure) => return failed(&playground, None, failure),

@@ -5,7 +5,7 @@
 
 mod decode;
 mod explain;
-mod handlers;
+pub mod handlers;
 mod recorder;
 mod relying_party;
 mod session;
@@ -17,7 +17,6 @@ mod tests;
 
 use std::time::Duration;
 
-use actix_web::web;
 use openidconnect::{ClientId, IssuerUrl, PostLogoutRedirectUrl, RedirectUrl};
 
 use session::Sessions;
@@ -80,16 +79,6 @@ impl Playground {
             sessions: Sessions::new(MAX_SESSIONS),
         })
     }
-}
-
-/// Adds the playground's routes; they need a [`web::Data`] of [`Playground`].
-pub fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.route(PATH, web::get().to(handlers::show))
-        .route("/playground/start", web::post().to(handlers::start))
-        .route("/playground/callback", web::get().to(handlers::callback))
-        .route("/playground/userinfo", web::post().to(handlers::userinfo))
-        .route("/playground/refresh", web::post().to(handlers::refresh))
-        .route("/playground/signout", web::post().to(handlers::signout));
 }
 
 /// Host of a URL, with its port where that is not the usual one.

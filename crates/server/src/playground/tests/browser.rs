@@ -7,9 +7,10 @@ use reqwest::{RequestBuilder, StatusCode, header};
 use scraper::{Html, Selector};
 
 use super::{
-    super::{Playground, configure},
+    super::Playground,
     issuer::{Issuer, listen, serve},
 };
+use crate::{guard::route::install, routes};
 
 /// A browser with one cookie, which follows no redirects.
 pub(super) struct Browser {
@@ -25,7 +26,8 @@ impl Browser {
         let data = Data::new(playground);
         let (listener, base) = listen();
         serve(listener, move |cfg| {
-            cfg.app_data(data.clone()).configure(configure);
+            cfg.app_data(data.clone());
+            install(cfg, routes::playground(), true);
         });
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())

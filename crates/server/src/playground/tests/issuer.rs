@@ -100,6 +100,7 @@ pub(super) fn listen() -> (TcpListener, String) {
 }
 
 /// Serves until the test's runtime ends.
+#[expect(clippy::disallowed_types, reason = "a small issuer of the tests, not the program")]
 pub(super) fn serve(listener: TcpListener, routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static) {
     let server = HttpServer::new(move || App::new().configure(&routes))
         .workers(1)

@@ -1,0 +1,143 @@
+//! The guard of every route: finds the line, decides its requirement, and lets the handler run or answers itself.
+
+use std::rc::Rc;
+
+use actix_web::{
+    Error, FromRequest, HttpMessage, HttpRequest, HttpResponse,
+    body::{EitherBody, MessageBody},
+    dev::{Payload, ServiceRequest, ServiceResponse},
+    http::{Method, header},
+    middleware::Next,
+    web::{self, Data},
+};
+use futures_util::future::{Ready, ready};
+use serde_json::json;
+use signet_oidc::{OAuthError, jose::AccessClaims};
+
+use super::{
+    bearer,
+    route::{Audience, Face, Headers, Line, Post, Requirement},
+};
+use crate::{api::problem::Problem, app::App, call, oauth::EndpointError, pages};
+
+/// The headers of the path a request met, for the outermost layer.
+#[derive(Clone, Copy)]
+pub(super) struct Declared(pub(super) Headers);
+
+/// The line a request met.
+#[derive(Clone)]
+struct Met(Rc<Line>);
+
+/// The line of the route table that a request met; none on an unknown path.
+pub fn line(request: &HttpRequest) -> Option<Rc<Line>> {
+    request.extensions().get::<Met>().map(|met| Rc::clone(&met.0))
+}
+
+/// The claims of the access token that the guard of a [`Requirement::Token`] route checked. A handler on another route
+/// that asks for them answers 500.
+#[derive(Debug, Clone)]
+pub struct Bearer(pub AccessClaims);
+
+impl FromRequest for Bearer {
+    type Error = Unguarded;
+    type Future = Ready<Result<Self, Unguarded>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(request.extensions().get::<Self>().cloned().ok_or(Unguarded))
+    }
+}
+
+/// A handler asked for a caller on a route whose line names none.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("this route does not say who may call it")]
+pub struct Unguarded;
+
+impl actix_web::ResponseError for Unguarded {}
+
+/// Runs before every handler.
+pub(super) async fn pass<B: MessageBody + 'static>(
+    post: Rc<Post>,
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    request.extensions_mut().insert(Declared(post.headers));
+    let met = post.methods.iter().position(|method| method == request.method()).and_then(|at| post.lines.get(at));
+    let Some(line) = met else {
+        let answer = other_method(&post, request.request());
+        return Ok(request.into_response(answer).map_into_right_body());
+    };
+    request.extensions_mut().insert(Met(Rc::clone(line)));
+    match decide(line, &mut request).await {
+        Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
+        Err(answer) => Ok(request.into_response(answer).map_into_right_body()),
+    }
+}
+
+/// Whether the requirement is met; what the handler needs to know of the caller is left in the request.
+async fn decide(line: &Line, request: &mut ServiceRequest) -> Result<(), HttpResponse> {
+    match line.requirement {
+        Requirement::Public | Requirement::Session => Ok(()),
+        Requirement::Token { audience: Audience::Issuer, scope } => {
+            let Some(app) = request.app_data::<Data<App>>().cloned() else { return Err(undecided(request)) };
+            let payload = request.extract::<web::Payload>().await.map_err(|_| undecided(request))?;
+            match bearer::for_issuer(&app, request.request(), payload, scope).await {
+                Ok(Some(claims)) => {
+                    request.extensions_mut().insert(Bearer(claims));
+                    Ok(())
+                }
+                Ok(None) => Err(EndpointError::bearer(None, request.request())),
+                Err(error) => Err(EndpointError::bearer(Some(&error), request.request())),
+            }
+        }
+        Requirement::Permission { .. } => {
+            let Some(app) = request.app_data::<Data<App>>().cloned() else { return Err(undecided(request)) };
+            let Some(permission) = &line.permission else { return Err(undecided(request)) };
+            match bearer::for_api(&app, request.request(), permission).await {
+                Ok(caller) => {
+                    request.extensions_mut().insert(caller);
+                    Ok(())
+                }
+                Err(problem) => Err(problem.answer(request.request())),
+            }
+        }
+    }
+}
+
+/// Deny by default: what cannot be decided is refused.
+fn undecided(request: &ServiceRequest) -> HttpResponse {
+    Problem::unavailable().answer(request.request())
+}
+
+/// A method that has no line: a preflight where scripts may call, else 405 with `Allow` (RFC 9110 §15.5.6).
+fn other_method(post: &Post, request: &HttpRequest) -> HttpResponse {
+    if post.headers.cors && request.method() == Method::OPTIONS {
+        return HttpResponse::NoContent().finish();
+    }
+    let mut allow: Vec<&str> = post.methods.iter().map(Method::as_str).collect();
+    if post.headers.cors {
+        allow.push("OPTIONS");
+    }
+    let allow = allow.join(", ");
+    let mut answer = match post.face {
+        Face::Page => match request.app_data::<Data<App>>() {
+            Some(app) => pages::wrong_method(app, request),
+            None => HttpResponse::MethodNotAllowed().finish(),
+        },
+        Face::OAuth => {
+            let error = OAuthError::invalid_request("this endpoint does not take that method");
+            HttpResponse::MethodNotAllowed()
+                .insert_header((header::CACHE_CONTROL, "no-store"))
+                .json(json!({ "error": error.code.as_str(), "error_description": error.description }))
+        }
+        Face::Problem => Problem::wrong_method(&allow).answer(request),
+    };
+    if let Ok(value) = header::HeaderValue::from_str(&allow) {
+        answer.headers_mut().insert(header::ALLOW, value);
+    }
+    answer
+}
+
+/// The greatest body of the request's line, in bytes.
+pub fn body_limit(request: &HttpRequest) -> usize {
+    line(request).map_or(call::BODY_LIMIT, |line| line.body_limit)
+}

@@ -1,0 +1,2 @@
+DROP INDEX notices_xact;
+ALTER TABLE notices DROP COLUMN xact;
