@@ -1,12 +1,17 @@
 //! Password hashing in a bounded pool with back-pressure, so that sign-ins cannot starve token traffic.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
 };
 
 use signet_identity::password::{HashCost, HashError, Password, PasswordHash};
 use tokio::sync::Semaphore;
+
+use crate::telemetry::metrics;
 
 /// Why nothing was hashed.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +33,15 @@ pub struct Hasher {
     limit: usize,
 }
 
+/// How busy the pool is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// Hashes under way or waited for.
+    pub queued: usize,
+    /// How many are too many.
+    pub limit: usize,
+}
+
 struct Waiting(Arc<AtomicUsize>);
 
 impl Drop for Waiting {
@@ -40,6 +54,11 @@ impl Hasher {
     /// A pool of `lanes` hashes at once and a queue of `limit`.
     pub fn new(cost: HashCost, lanes: usize, limit: usize) -> Self {
         Self { cost, lanes: Arc::new(Semaphore::new(lanes.max(1))), waiting: Arc::new(AtomicUsize::new(0)), limit }
+    }
+
+    /// How busy it is.
+    pub fn load(&self) -> Load {
+        Load { queued: self.waiting.load(Ordering::Relaxed), limit: self.limit }
     }
 
     /// Hashes a new password.
@@ -72,6 +91,7 @@ impl Hasher {
     ) -> Result<T, Refusal> {
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.limit {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
+            metrics::hash_refused();
             return Err(Refusal::Busy);
         }
         let _waiting = Waiting(Arc::clone(&self.waiting));
@@ -79,7 +99,10 @@ impl Hasher {
         let job = tokio::task::spawn_blocking(move || {
             // The lane is held until the hash is done, also when the caller is gone.
             let _lane = lane;
-            work()
+            let begun = Instant::now();
+            let answer = work();
+            metrics::hashed(begun.elapsed());
+            answer
         });
         Ok(job.await.map_err(|_| Refusal::Busy)??)
     }

@@ -10,6 +10,7 @@ use crate::{
     oauth::{authorize, discovery, logout, token, userinfo},
     pages::{self, consent, home, interact, register, signin},
     playground::handlers as playground_handlers,
+    telemetry::endpoints,
 };
 
 /// Every path, the playground's included.
@@ -41,6 +42,10 @@ pub fn map() -> Vec<Service> {
             interaction,
             [get(logout::get).public().writes(LOGOUT), post(logout::post).public().writes(LOGOUT)],
         ),
+        // Operation.
+        endpoint("/healthz", strict, [get(endpoints::healthz).public(), head(endpoints::healthz).public()]),
+        endpoint("/readyz", strict, [get(endpoints::readyz).public(), head(endpoints::readyz).public()]),
+        endpoint("/metrics", strict, [get(endpoints::metrics).public(), head(endpoints::metrics).public()]),
     ];
     for path in DISCOVERY {
         map.push(endpoint(path, cors, [get(discovery::document).public(), head(discovery::document).public()]));

@@ -19,7 +19,7 @@ use crate::{
     playground::{Playground, PlaygroundError},
     routes,
     startup::{self, FirstAdministrator, Migrate, Opened, StartError},
-    telemetry::logs::LogHandle,
+    telemetry::{Telemetry, health::Phase, logs::LogHandle, panics, request},
 };
 
 /// Why serving did not begin or did not go on.
@@ -65,6 +65,7 @@ pub async fn serve(config: Config, _logs: LogHandle) -> Result<(), ServeError> {
     // Both signals are heard from the first moment on, so that a stop during start is clean too.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let listener = bind(&config)?;
+    let telemetry = Data::new(Telemetry::begin());
     let opening = config.clone();
     let opened = tokio::task::spawn_blocking(move || startup::open(&opening, Migrate::Always, &progress))
         .await
@@ -87,19 +88,27 @@ pub async fn serve(config: Config, _logs: LogHandle) -> Result<(), ServeError> {
     .map_err(StartError::from)?;
     let app = Data::new(app);
 
-    let jobs = jobs(&app, &opened, &config);
+    let mut jobs = jobs(&app, &opened, &config);
+    jobs.push(actix_web::rt::spawn({
+        let telemetry = telemetry.clone();
+        async move { telemetry.keep().await }
+    }));
     let control = control::listen(&app, &opened)?;
     // Last, so that nothing can fail between the making of the password and its showing.
     let administrator = startup::first_administrator(&config, &opened.store, &hasher).await?;
     let server = {
-        let app = app.clone();
+        let (app, telemetry) = (app.clone(), telemetry.clone());
         HttpServer::new(move || {
-            let mut service = ActixApp::new().app_data(app.clone());
+            let mut service = ActixApp::new().app_data(app.clone()).app_data(telemetry.clone());
             if let Some(playground) = &playground {
                 service = service.app_data(playground.clone());
             }
             let development = playground.is_some();
-            service.configure(|config| routes::configure(config, development)).wrap(from_fn(headers::layer))
+            service
+                .configure(|config| routes::configure(config, development))
+                .wrap(from_fn(panics::layer))
+                .wrap(from_fn(headers::layer))
+                .wrap(from_fn(request::layer))
         })
         .listen(listener)?
         .disable_signals()
@@ -109,12 +118,14 @@ pub async fn serve(config: Config, _logs: LogHandle) -> Result<(), ServeError> {
     };
     let handle = server.handle();
     let running = actix_web::rt::spawn(server);
+    telemetry.health.enter(Phase::Serving);
     announce(&config, &opened, administrator.as_ref());
 
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
+    telemetry.health.enter(Phase::Stopping);
     eprintln!("Stopping: requests under way are finished first.");
     handle.stop(true).await;
     let _ = running.await;

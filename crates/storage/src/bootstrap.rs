@@ -1,6 +1,9 @@
 //! Migrations, and what every installation has: its realm, roles and keys.
 
-use diesel::{Connection, PgConnection, connection::SimpleConnection, prelude::*, sql_types::Int8};
+use diesel::{
+    Connection, PgConnection, connection::SimpleConnection, migration::MigrationSource, pg::Pg, prelude::*,
+    sql_types::Int8,
+};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use signet_oidc::{Turn, id::RealmId};
 use signet_rbac::BuiltInRole;
@@ -58,6 +61,12 @@ pub fn schema(conn: &mut PgConnection) -> Result<Schema, StoreError> {
     Ok(if conn.has_pending_migration(MIGRATIONS).map_err(failed)? { Schema::Behind } else { Schema::Current })
 }
 
+#[derive(diesel::QueryableByName)]
+struct Ran {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    version: String,
+}
+
 /// Runs migrations; answers the names of those that ran.
 pub fn migrate(conn: &mut PgConnection, direction: Direction) -> Result<Vec<String>, StoreError> {
     // A migration takes the time it needs, whatever the role's or the database's setting says.
@@ -95,6 +104,18 @@ fn realm(conn: &mut PgConnection, turn: &Turn) -> Result<RealmId, StoreError> {
 }
 
 impl Tx<'_> {
+    /// Looks at the schema with one reading statement. A newer one, of a node that is updated already, counts as current.
+    pub fn schema_state(&mut self) -> Result<Schema, StoreError> {
+        let failed = |error: Box<dyn std::error::Error + Send + Sync>| StoreError::Migrations(error.to_string());
+        let ran: Vec<Ran> = diesel::sql_query("SELECT version FROM __diesel_schema_migrations").load(self.conn)?;
+        let ours = MigrationSource::<Pg>::migrations(&MIGRATIONS).map_err(failed)?;
+        let missing = ours.iter().any(|ours| {
+            let version = ours.name().version().to_string();
+            ran.iter().all(|ran| ran.version != version)
+        });
+        Ok(if missing { Schema::Behind } else { Schema::Current })
+    }
+
     fn complete_roles(&mut self, turn: &Turn) -> Result<(), StoreError> {
         let mut parent: Option<i64> = None;
         for role in BuiltInRole::ALL {

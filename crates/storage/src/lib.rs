@@ -16,6 +16,7 @@ pub mod feed;
 mod grants;
 mod interactions;
 pub mod keys;
+pub mod load;
 pub mod notices;
 pub mod pool;
 pub mod resources;

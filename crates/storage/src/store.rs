@@ -16,6 +16,7 @@ use tokio::{sync::Semaphore, task::JoinHandle};
 use crate::{
     error::{Doubt, StoreError},
     feed::{Feed, Heard, Listener},
+    load::{Load, Meter},
     notices::Notice,
     pool::{self, Engine, Era, Limits, Manager},
     seal::Sealer,
@@ -39,6 +40,7 @@ struct Inner {
     turns: Semaphore,
     engine: Engine,
     limits: Limits,
+    meter: Meter,
     realm: RealmId,
     sealer: Sealer,
     feed: Feed,
@@ -104,6 +106,7 @@ impl Store {
             turns: Semaphore::new(usize::try_from(limits.connections).unwrap_or(1)),
             engine,
             limits,
+            meter: Meter::default(),
             realm,
             sealer,
             feed: Feed::new(),
@@ -119,6 +122,11 @@ impl Store {
     /// Seals and opens what leaves the process.
     pub fn sealer(&self) -> &Sealer {
         &self.inner.sealer
+    }
+
+    /// How busy the connections are.
+    pub fn load(&self) -> Load {
+        self.inner.meter.load(self.inner.pool.state())
     }
 
     /// Runs `work` in one transaction, on a thread that may block. It commits when `work` answers `Ok`, even if the
@@ -213,14 +221,22 @@ impl Store {
     {
         let store = self.clone();
         let count = STATEMENT_COUNT.try_with(Clone::clone).ok();
+        // What is logged on the other thread is logged under the request.
+        let span = tracing::Span::current();
         tokio::spawn(async move {
             let inner = Arc::clone(&store.inner);
+            let waiting = inner.meter.wait();
             let turn = tokio::time::timeout(inner.limits.checkout, inner.turns.acquire()).await;
+            drop(waiting);
             let Ok(Ok(_turn)) = turn else {
+                inner.meter.timed_out();
                 return Err(StoreError::Unavailable("every connection is busy".to_owned()));
             };
             let blocking = Arc::clone(&inner);
-            tokio::task::spawn_blocking(move || blocking.run(count.as_ref(), work)).await.map_err(cut_off)?
+            let answer = tokio::task::spawn_blocking(move || span.in_scope(|| blocking.run(count.as_ref(), work)));
+            let answer = answer.await.map_err(cut_off).flatten();
+            inner.meter.note(&answer);
+            answer
         })
     }
 

@@ -4,9 +4,10 @@ use actix_web::{
     Error, HttpMessage,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
+    error::InternalError,
     http::{
         Method,
-        header::{self, HeaderName, HeaderValue},
+        header::{self, HeaderMap, HeaderName, HeaderValue},
     },
     middleware::Next,
     web::Data,
@@ -50,55 +51,80 @@ impl Csp {
     }
 }
 
-/// The outermost layer.
+/// Within the layer that names the request, outside everything else.
 pub async fn layer(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let id = crate::entropy::turn().map(|mut turn| turn.uuid().simple().to_string()).unwrap_or_default();
-    request.extensions_mut().insert(RequestId(id.clone()));
+    let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
     let app = request.app_data::<Data<App>>().cloned();
     let preflight = request.method() == Method::OPTIONS;
     let count = StatementCount::default();
-    let mut response = STATEMENT_COUNT.scope(count.clone(), next.call(request)).await?;
-    // The exceptions are declared on the route page; what has no route has none.
-    let declared = response.request().extensions().get::<Declared>().map_or(Headers::STRICT, |declared| declared.0);
-    let headers = response.headers_mut();
-    for (name, value) in ALWAYS {
-        headers.insert(name, HeaderValue::from_static(value));
+    let scene = Scene { app, id, preflight, count };
+    match STATEMENT_COUNT.scope(scene.count.clone(), next.call(request)).await {
+        Ok(mut response) => {
+            // The exceptions are declared on the route page; what has no route has none.
+            let declared = response.request().extensions().get::<Declared>().map(|declared| declared.0);
+            scene.complete(response.headers_mut(), declared.unwrap_or(Headers::STRICT));
+            Ok(response)
+        }
+        // The handler panicked.
+        Err(error) => {
+            let mut response = error.error_response();
+            scene.complete(response.headers_mut(), Headers::STRICT);
+            Err(InternalError::from_response(error, response).into())
+        }
     }
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(declared.csp.policy()));
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        headers.insert(HeaderName::from_static("x-request-id"), value);
-    }
-    if !declared.popup {
+}
+
+/// What is kept of a request until its answer is there.
+struct Scene {
+    app: Option<Data<App>>,
+    id: String,
+    preflight: bool,
+    count: StatementCount,
+}
+
+impl Scene {
+    fn complete(&self, headers: &mut HeaderMap, declared: Headers) {
+        for (name, value) in ALWAYS {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(declared.csp.policy()));
+        if let Ok(value) = HeaderValue::from_str(&self.id) {
+            headers.insert(HeaderName::from_static("x-request-id"), value);
+        }
         let same = HeaderValue::from_static("same-origin");
-        headers.insert(HeaderName::from_static("cross-origin-opener-policy"), same);
+        if !declared.popup {
+            headers.insert(HeaderName::from_static("cross-origin-opener-policy"), same.clone());
+        }
+        if declared.cors {
+            self.allow_scripts(headers);
+        } else {
+            headers.insert(HeaderName::from_static("cross-origin-resource-policy"), same);
+        }
+        if let Some(app) = &self.app {
+            if !app.realm().development {
+                let hsts = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+                headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts);
+            }
+            if app.count_statements {
+                headers.insert(HeaderName::from_static("x-signet-statements"), HeaderValue::from(self.count.get()));
+            }
+        }
+        if !headers.contains_key(header::CACHE_CONTROL) {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
     }
-    if declared.cors {
+
+    fn allow_scripts(&self, headers: &mut HeaderMap) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("WWW-Authenticate"));
-        if preflight {
+        if self.preflight {
             headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
-            headers
-                .insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Authorization, Content-Type"));
+            let allowed = HeaderValue::from_static("Authorization, Content-Type");
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed);
             headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("3600"));
         }
-    } else {
-        headers
-            .insert(HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin"));
     }
-    if let Some(app) = app {
-        if !app.realm().development {
-            let hsts = HeaderValue::from_static("max-age=31536000; includeSubDomains");
-            headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts);
-        }
-        if app.count_statements {
-            headers.insert(HeaderName::from_static("x-signet-statements"), HeaderValue::from(count.get()));
-        }
-    }
-    if !headers.contains_key(header::CACHE_CONTROL) {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-    Ok(response)
 }

@@ -40,6 +40,16 @@ pub enum EndpointError {
 }
 
 impl EndpointError {
+    /// The protocol's code.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::OAuth(error) => error.code,
+            Self::Input(_) => ErrorCode::InvalidRequest,
+            Self::Store(StoreError::Unavailable(_)) => ErrorCode::TemporarilyUnavailable,
+            Self::Store(_) | Self::Entropy(_) | Self::Keys(_) => ErrorCode::ServerError,
+        }
+    }
+
     /// The error as the protocol says it. What is not the caller's fault goes to the log.
     fn to_oauth(&self, request: &HttpRequest) -> (OAuthError, u16) {
         let failed = |code: ErrorCode, description| {

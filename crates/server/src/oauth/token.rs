@@ -14,7 +14,7 @@ use signet_oidc::{
 use signet_storage::Apply;
 
 use super::EndpointError;
-use crate::{app::App, call, entropy};
+use crate::{app::App, call, entropy, telemetry::metrics};
 
 /// RFC 6749 §3.2.
 pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
@@ -23,7 +23,10 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .insert_header((header::PRAGMA, "no-cache"))
             .json(tokens),
-        Err(error) => error.json(&http),
+        Err(error) => {
+            metrics::refused(error.code().as_str());
+            error.json(&http)
+        }
     }
 }
 
@@ -34,6 +37,12 @@ async fn issue(app: &Data<App>, http: &HttpRequest, payload: Payload) -> Result<
     client_auth::verify(client.as_deref(), &credentials)?;
     let client = client.ok_or_else(|| OAuthError::invalid_client("client authentication failed"))?;
     let request = token::read(&call.params, &client)?;
+
+    let grant_type = match &request {
+        GrantRequest::Code(_) => "authorization_code",
+        GrantRequest::Refresh(_) => "refresh_token",
+        GrantRequest::Client(_) => "client_credentials",
+    };
 
     let mut turn = entropy::turn()?;
     let origin = call::origin(http);
@@ -59,5 +68,7 @@ async fn issue(app: &Data<App>, http: &HttpRequest, payload: Payload) -> Result<
         })
         .await?;
     // Signing follows the commit.
-    Ok(verdict?.sign(&app.published().keyring)?)
+    let tokens = verdict?.sign(&app.published().keyring)?;
+    metrics::issued(grant_type);
+    Ok(tokens)
 }

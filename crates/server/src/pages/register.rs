@@ -23,7 +23,7 @@ use super::{
     signin::browser,
     view::{FieldError, Page, Register},
 };
-use crate::{app::App, call, entropy, guard::csrf};
+use crate::{app::App, call, entropy, guard::csrf, telemetry::metrics};
 
 const PURPOSE: &[&[u8]] = &[b"register"];
 
@@ -82,6 +82,7 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
         };
         match stored {
             Ok(handle) => {
+                metrics::registered();
                 let next = held.as_ref().map_or_else(|| "/".to_owned(), |held| held.href("/continue"));
                 let mut response = see_other(&next);
                 let _ = response.add_cookie(&app.cookies.set_session(&handle));

@@ -20,7 +20,7 @@ use super::{
     see_other,
     view::{Page, SignIn},
 };
-use crate::{app::App, call, entropy, guard::csrf};
+use crate::{app::App, call, entropy, guard::csrf, telemetry::metrics};
 
 const PURPOSE: &[&[u8]] = &[b"signin"];
 
@@ -77,7 +77,9 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
         let held = interact::open(&app, &http, &params).await?;
         let typed = params.get("username").unwrap_or_default().to_owned();
         let password = Password::new(params.get("password").unwrap_or_default());
-        match sign_in(&app, &http, &typed, password).await? {
+        let signed_in = sign_in(&app, &http, &typed, password).await?;
+        metrics::signed_in(signed_in.is_ok());
+        match signed_in {
             Ok(handle) => {
                 let next = held.as_ref().map_or_else(|| "/".to_owned(), |held| held.href("/continue"));
                 let mut response = see_other(&next);
