@@ -2,7 +2,12 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{SessionId, UserId, password::PasswordHash, session::NewSession, user::NewUser};
+use crate::{
+    SessionId, UserId,
+    password::PasswordHash,
+    session::NewSession,
+    user::{NewUser, UserState},
+};
 
 /// A change of accounts or sessions.
 #[derive(Debug)]
@@ -30,6 +35,44 @@ pub enum Change {
         /// The new hash.
         to: PasswordHash,
     },
+    /// Moves an account to another state.
+    SetState {
+        /// Whose.
+        user: UserId,
+        /// Where it stands from now on.
+        state: UserState,
+        /// Why, as an administrator said it.
+        reason: Option<String>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// A new password.
+    SetPassword {
+        /// Whose.
+        user: UserId,
+        /// Its hash.
+        hash: PasswordHash,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Ends every session, grant and token of an account, those of offline access too.
+    EndEverything {
+        /// Whose.
+        user: UserId,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Stores a link that signs somebody in once.
+    IssueLink {
+        /// SHA-256 of its secret.
+        hash: [u8; 32],
+        /// Whom.
+        user: UserId,
+        /// When.
+        at: DateTime<Utc>,
+        /// Its end.
+        expires: DateTime<Utc>,
+    },
     /// A row of the audit log.
     Audit(Event),
 }
@@ -43,7 +86,7 @@ pub struct Event {
     pub user: Option<UserId>,
     /// In which session.
     pub session: Option<SessionId>,
-    /// What was typed to name the account; kept in the erasable part.
+    /// What was typed: to name the account, or as the reason of an administrator. Kept in the erasable part.
     pub typed: Option<String>,
 }
 
@@ -88,6 +131,20 @@ events! {
         SignedIn = "sign_in.succeeded", success;
         /// A password did not fit, or no account has the name that was typed.
         SignInFailed = "sign_in.failed", refused;
+        /// An operator or administrator made an account.
+        Created = "account.created", success;
+        /// An account was locked: all it was signed in to, and every token it gave, ended.
+        Locked = "account.locked", success;
+        /// An account was unlocked.
+        Unlocked = "account.unlocked", success;
+        /// A new password was set for an account: all it was signed in to, and every token it gave, ended.
+        PasswordSet = "account.password_set", success;
+        /// A link that signs somebody in once was made.
+        LinkIssued = "sign_in_link.issued", success;
+        /// A person signed in by such a link.
+        LinkUsed = "sign_in_link.used", success;
+        /// A sign-in link was refused: unknown, used before, too old, or of an account that may not sign in.
+        LinkRefused = "sign_in_link.refused", refused;
     }
 }
 

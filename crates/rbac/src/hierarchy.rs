@@ -14,7 +14,7 @@ pub enum RoleRefusal {
     #[error("there is no role {0}")]
     UnknownParent(String),
     /// a role would inherit from itself.
-    #[error("{0} inherits from this role already; a role cannot inherit from itself")]
+    #[error("the role {0} inherits from this one already; a role cannot inherit from itself")]
     Cycle(String),
     /// Too many permissions.
     #[error("list at most 200 permissions; let the role inherit from others instead")]
@@ -26,13 +26,13 @@ pub enum RoleRefusal {
     #[error("use at most 500 characters for a description, no control characters")]
     Description,
     /// Built-in roles stay.
-    #[error("{0} is built in and cannot be deleted")]
+    #[error("the role {0} is built in and cannot be deleted")]
     BuiltIn(String),
     /// `admin` may do everything.
     #[error("the role admin may do everything; its permissions and what it inherits cannot be changed")]
     AdminStays,
     /// Others inherit from it.
-    #[error("{0} inherits from this role; change that first")]
+    #[error("the role {0} inherits from this one; change that first")]
     Inherited(String),
     /// somebody must be left who may do everything.
     #[error("this would leave no administrator; give the role admin to another active account first")]

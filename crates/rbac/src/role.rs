@@ -84,7 +84,7 @@ impl BuiltInRole {
     pub const ALL: [Self; 3] = [Self::User, Self::Moderator, Self::Admin];
 
     /// The stored name.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Moderator => "moderator",

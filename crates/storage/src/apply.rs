@@ -87,6 +87,10 @@ impl Apply<signet_identity::Change> for Tx<'_> {
                 Change::RenewSession(session) => self.renew_session(&session)?,
                 Change::EndSession { session, at } => self.end_session(session.0, at)?,
                 Change::RaiseHash { user, from, to } => self.raise_hash(user, &from, &to)?,
+                Change::SetState { user, state, reason, at } => self.set_state(user, state, reason.as_deref(), at)?,
+                Change::SetPassword { user, hash, at } => self.set_password(user, &hash, at)?,
+                Change::EndEverything { user, at } => self.end_everything(user, at)?,
+                Change::IssueLink { hash, user, at, expires } => self.put_sign_in_link(hash, user, at, expires)?,
                 Change::Audit(event) => {
                     let entry = Entry {
                         id: turn.uuid(),
@@ -96,6 +100,50 @@ impl Apply<signet_identity::Change> for Tx<'_> {
                         account: event.user.map(|user| user.0),
                         session: event.session.map(|session| session.0),
                         typed: event.typed,
+                        salt: turn.bytes(),
+                        ..Entry::default()
+                    };
+                    self.audit(entry, origin)?;
+                }
+            }
+        }
+        Ok(Ok(()))
+    }
+}
+
+impl Apply<signet_rbac::Change> for Tx<'_> {
+    type Verdict = signet_rbac::change::RoleTaken;
+
+    fn apply(&mut self, changes: Vec<signet_rbac::Change>, turn: &mut Turn, origin: &Origin) -> Applied<Self::Verdict> {
+        use signet_rbac::{Change, Holder};
+        let at = turn.now();
+        for change in changes {
+            match change {
+                Change::Create(new) => {
+                    if let Err(taken) = self.create_role(&new, at)? {
+                        return Ok(Err(taken));
+                    }
+                }
+                Change::Update { role, description, permissions, parents } => {
+                    self.update_role(role, (&description, &permissions), &parents, at)?;
+                }
+                Change::Delete(role) => self.delete_role(role, at)?,
+                Change::Assign { role, to } => self.assign_role(role, to, at)?,
+                Change::Remove { role, from } => self.remove_role(role, from, at)?,
+                Change::Audit(event) => {
+                    let (account, client) = match event.holder {
+                        Some(Holder::User(user)) => (Some(user.0), None),
+                        Some(Holder::Client(client)) => (None, Some(client)),
+                        None => (None, None),
+                    };
+                    let entry = Entry {
+                        id: turn.uuid(),
+                        at,
+                        event: event.kind.as_str(),
+                        result: event.kind.outcome(),
+                        account,
+                        client,
+                        object: Some(format!("role:{}", event.role)),
                         salt: turn.bytes(),
                         ..Entry::default()
                     };

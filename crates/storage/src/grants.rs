@@ -84,8 +84,9 @@ type Token = (DateTime<Utc>, Option<DateTime<Utc>>);
 /// The account and session behind a grant, as they stand now.
 type Standing = (Uuid, String, String, i64, SessionEnds);
 
-/// When the session ends in any case, ends without use, and was ended; none where there is no session.
-type SessionEnds = (Option<DateTime<Utc>>, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+/// When the session ends in any case, ends without use, and was ended; none where there is no session. Then the moment
+/// before which every sign-in of the account is over.
+type SessionEnds = (Option<DateTime<Utc>>, Option<DateTime<Utc>>, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
 fn account((id, subject, state, generation, ..): &Standing) -> Account {
     Account {
@@ -96,10 +97,12 @@ fn account((id, subject, state, generation, ..): &Standing) -> Account {
     }
 }
 
-/// Whether the session a grant hangs on is over. A grant of offline access hangs on none.
-fn session_over(grant: &Grant, (.., (expires, idle, ended)): &Standing, now: DateTime<Utc>) -> bool {
+/// Whether the sign-in a grant hangs on is over. A grant of offline access hangs on no session, but what was ended
+/// together with everything else of its account stays so, also where it was given at that very moment.
+fn session_over(grant: &Grant, (.., (expires, idle, ended, before)): &Standing, now: DateTime<Utc>) -> bool {
     let over = |end: &Option<DateTime<Utc>>| end.is_none_or(|end| end <= now);
-    !grant.offline && (ended.is_some() || over(expires) || over(idle))
+    before.is_some_and(|before| grant.auth_time < before)
+        || !grant.offline && (ended.is_some() || over(expires) || over(idle))
 }
 
 statement! {
@@ -208,7 +211,12 @@ impl Tx<'_> {
                 users::subject,
                 users::state,
                 users::generation,
-                (sessions::expires_at.nullable(), sessions::idle_expires_at.nullable(), sessions::ended_at.nullable()),
+                (
+                    sessions::expires_at.nullable(),
+                    sessions::idle_expires_at.nullable(),
+                    sessions::ended_at.nullable(),
+                    users::ends_before,
+                ),
             ))
             .first(self.conn)?;
         Ok(Loaded::First {
@@ -265,6 +273,7 @@ impl Tx<'_> {
                             sessions::expires_at.nullable(),
                             sessions::idle_expires_at.nullable(),
                             sessions::ended_at.nullable(),
+                            users::ends_before,
                         ),
                     ),
                     (refresh_tokens::expires_at, refresh_tokens::spent_at),

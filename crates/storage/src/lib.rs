@@ -3,6 +3,7 @@
 //! [`store::Store::transaction`] is the one door. Its closure gets a [`store::Tx`], whose methods are spread over
 //! one file per table family.
 
+pub mod accounts;
 pub mod apply;
 pub mod audit;
 pub mod bootstrap;
@@ -24,6 +25,7 @@ pub mod roles;
 pub mod schema;
 pub mod seal;
 mod sessions;
+pub mod sign_in_links;
 mod statement;
 pub mod store;
 pub mod sweep;

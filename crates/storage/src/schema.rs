@@ -83,6 +83,20 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         last_sign_in_at -> Nullable<Timestamptz>,
+        state_reason -> Nullable<Text>,
+        state_changed_at -> Nullable<Timestamptz>,
+        ends_before -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    sign_in_links (realm_id, hash) {
+        realm_id -> Int8,
+        hash -> Bytea,
+        user_id -> Uuid,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        spent_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -242,6 +256,9 @@ diesel::table! {
 }
 
 diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(sign_in_links -> users (user_id));
+diesel::joinable!(role_parents -> roles (role_id));
+diesel::joinable!(user_roles -> users (user_id));
 diesel::joinable!(grants -> users (user_id));
 diesel::joinable!(grants -> sessions (session_id));
 diesel::joinable!(refresh_tokens -> grants (grant_id));
@@ -255,6 +272,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     role_parents,
     user_roles,
     client_roles,
+    sign_in_links,
     sessions,
     consents,
     grants,

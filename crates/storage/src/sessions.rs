@@ -35,7 +35,7 @@ statement! {
     "WITH found AS (SELECT sessions.id, auth_time, acr, amr, idle_expires_at, users.id AS owner, subject, username, \
      users.state, generation FROM sessions JOIN users ON users.id = user_id \
      WHERE sessions.realm_id = {realm} AND handle_hash = {handle} AND sessions.state = 'full' AND ended_at IS NULL \
-     AND expires_at > {now} AND idle_expires_at > {now}), \
+     AND expires_at > {now} AND idle_expires_at > {now} AND (ends_before IS NULL OR auth_time >= ends_before)), \
      wound AS (UPDATE sessions SET idle_expires_at = {idle} \
      WHERE id = (SELECT id FROM found WHERE idle_expires_at < {wind})) \
      SELECT id, auth_time, acr, amr, owner, subject, username, state, generation FROM found"

@@ -24,14 +24,23 @@ pub enum Sweep {
     Grants,
     /// Sessions past their absolute lifetime.
     Sessions,
+    /// Sign-in links a day after their end.
+    SignInLinks,
     /// Identifiers that count once, a day after their end.
     Spent,
 }
 
 impl Sweep {
     /// Everything, tokens before what they hang on.
-    pub const ALL: [Self; 6] =
-        [Self::Interactions, Self::Notices, Self::RefreshTokens, Self::Grants, Self::Sessions, Self::Spent];
+    pub const ALL: [Self; 7] = [
+        Self::Interactions,
+        Self::Notices,
+        Self::RefreshTokens,
+        Self::Grants,
+        Self::Sessions,
+        Self::Spent,
+        Self::SignInLinks,
+    ];
 
     fn statement(self) -> &'static str {
         match self {
@@ -52,6 +61,10 @@ impl Sweep {
             }
             Self::Sessions => {
                 "DELETE FROM sessions WHERE id = ANY (ARRAY(SELECT id FROM sessions WHERE expires_at < $1 LIMIT 200))"
+            }
+            Self::SignInLinks => {
+                "DELETE FROM sign_in_links WHERE ctid = ANY \
+                 (ARRAY(SELECT ctid FROM sign_in_links WHERE expires_at < $1 - interval '1 day' LIMIT 200))"
             }
             Self::Spent => {
                 "DELETE FROM spent_default WHERE ctid = ANY (ARRAY(SELECT ctid FROM spent_default \

@@ -26,6 +26,7 @@ const ROWS: &str = "
     SELECT gen_random_uuid(), id, 's', 'ada', 'ada', 'ada@people.test', 'ada@people.test', 'active', now(), now() FROM realms;
     INSERT INTO user_roles SELECT users.id, roles.id, now() FROM users, roles;
     INSERT INTO client_roles SELECT clients.id, roles.id, now() FROM clients, roles;
+    INSERT INTO sign_in_links SELECT realm_id, sha256('l'), id, now(), now(), now() FROM users;
     INSERT INTO sessions (id, realm_id, handle_hash, user_id, state, auth_time, acr, amr, created_at, idle_expires_at, expires_at)
     SELECT gen_random_uuid(), realm_id, sha256('h'), id, 'full', now(), '1', '{}', now(), now(), now() FROM users;
     INSERT INTO session_clients SELECT sessions.id, clients.id, 's', 'sid', now() FROM sessions, clients;

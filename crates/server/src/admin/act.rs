@@ -1,7 +1,7 @@
 //! One administrative act: one transaction, in which everything is checked, changed and recorded, or nothing is.
 
 use signet_oidc::{Turn, change::EventKind, client::Client};
-use signet_storage::{StoreError, Tx, audit::Entry, store::Abort};
+use signet_storage::{Apply, StoreError, Tx, audit::Entry, store::Abort};
 
 use super::{AdminError, Desk};
 use crate::entropy;
@@ -46,6 +46,14 @@ impl From<AdminError> for Abort<AdminError> {
 }
 
 impl Act<'_, '_> {
+    /// Applies what was decided. The inner result is the verdict of a key that was there already.
+    pub fn apply<C, V>(&mut self, changes: Vec<C>) -> Result<Result<(), V>, AdminError>
+    where
+        for<'x> Tx<'x>: Apply<C, Verdict = V>,
+    {
+        Ok(self.tx.apply(changes, self.turn, &self.desk.origin)?)
+    }
+
     /// The audit row of something done to `object`, such as `client:app`; `detail` names what was changed.
     pub fn record(
         &mut self,

@@ -6,6 +6,8 @@
 mod act;
 pub mod clients;
 pub mod resources;
+pub mod roles;
+pub mod users;
 
 use std::{borrow::Cow, sync::Arc};
 
