@@ -17,6 +17,7 @@ use crate::{
     config::Config,
     guard::{access::Permissions, cookies::CookieNames, proxy::TrustedProxies},
     hashing::Hasher,
+    tls::Tls,
 };
 
 /// The provider, one per process.
@@ -39,6 +40,8 @@ pub struct App {
     pub csrf_key: DerivationKey,
     /// Answers carry their statement count.
     pub count_statements: bool,
+    /// The certificate that serves, where Signet speaks https itself.
+    pub tls: Option<Arc<Tls>>,
     /// Whose word about a client's address counts.
     pub proxies: ArcSwap<TrustedProxies>,
     /// How other nodes hear of this one, and it of them.
@@ -82,6 +85,8 @@ pub struct Parts {
     pub hasher: Hasher,
     /// The settings.
     pub config: Arc<Config>,
+    /// The certificate that serves, where Signet speaks https itself.
+    pub tls: Option<Arc<Tls>>,
 }
 
 impl App {
@@ -116,6 +121,7 @@ impl App {
             csrf_key,
             count_statements: parts.config.count_statements,
             proxies: ArcSwap::from_pointee(TrustedProxies::new(parts.config.proxy.trusted.clone())),
+            tls: parts.tls,
             published: ArcSwap::from_pointee(published),
             people: Cache::new(50_000),
             clients: Cache::builder().max_capacity(10_000).time_to_live(std::time::Duration::from_mins(1)).build(),

@@ -5,17 +5,18 @@ use std::time::Duration;
 use actix_web::{
     HttpMessage, HttpRequest,
     http::{Method, header},
-    web::Payload,
+    web::{Data, Payload},
 };
 use signet_oidc::{Call, Params};
 use signet_storage::Origin;
 
-use crate::guard::{gate::body_limit, proxy::client_address};
+use crate::{
+    app::App,
+    guard::{gate::body_limit, proxy::client_address},
+};
 
 /// The greatest body, in bytes, where the route page says no other.
 pub const BODY_LIMIT: usize = 64 * 1024;
-/// How long a body may take.
-const BODY_PATIENCE: Duration = Duration::from_secs(10);
 /// The greatest number of parameters.
 const PARAMETER_LIMIT: usize = 200;
 
@@ -34,8 +35,8 @@ pub enum BadInput {
     /// Invalid UTF-8 or a control character.
     #[error("a parameter holds bytes that are not text in UTF-8, or a control character")]
     NotText,
-    /// Over [`BODY_PATIENCE`].
-    #[error("the request took longer than 10 seconds to arrive")]
+    /// Over `http.body_timeout`.
+    #[error("the request took too long to arrive")]
     TooSlow,
     /// The connection ended within the body.
     #[error("the request ended early")]
@@ -69,12 +70,13 @@ impl BadInput {
 /// Reads a request: query parameters for GET, form parameters for POST.
 pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Call, BadInput> {
     let params = if request.method() == Method::POST {
-        let body = match tokio::time::timeout(BODY_PATIENCE, payload.to_bytes_limited(body_limit(request))).await {
-            Err(_) => return Err(BadInput::TooSlow),
-            Ok(Err(_)) => return Err(BadInput::TooLarge),
-            Ok(Ok(Err(_))) => return Err(BadInput::Incomplete),
-            Ok(Ok(Ok(body))) => body,
-        };
+        let body =
+            match tokio::time::timeout(body_patience(request), payload.to_bytes_limited(body_limit(request))).await {
+                Err(_) => return Err(BadInput::TooSlow),
+                Ok(Err(_)) => return Err(BadInput::TooLarge),
+                Ok(Ok(Err(_))) => return Err(BadInput::Incomplete),
+                Ok(Ok(Ok(body))) => body,
+            };
         if !body.is_empty() && request.content_type() != "application/x-www-form-urlencoded" {
             return Err(BadInput::NotAForm);
         }
@@ -95,6 +97,12 @@ pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Call, BadIn
         peer: client_address(request),
         certificate: None,
     })
+}
+
+/// How long the body of a request may take to arrive.
+pub fn body_patience(request: &HttpRequest) -> Duration {
+    let app = request.app_data::<Data<App>>();
+    app.map_or(Duration::from_secs(10), |app| app.config().http.body_timeout.0)
 }
 
 fn decode(raw: &[u8]) -> Result<Params, BadInput> {

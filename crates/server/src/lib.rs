@@ -21,3 +21,4 @@ pub mod routes;
 pub mod serve;
 pub mod startup;
 pub mod telemetry;
+pub mod tls;

@@ -3,6 +3,7 @@
 use std::{
     io::{self, IsTerminal as _},
     net::TcpListener,
+    sync::Arc,
     time::Duration,
 };
 
@@ -15,11 +16,12 @@ use crate::{
     channel,
     config::Config,
     control, entropy,
-    guard::headers,
+    guard::{headers, limits},
     playground::{Playground, PlaygroundError},
     routes,
     startup::{self, FirstAdministrator, Migrate, Opened, StartError},
     telemetry::{Telemetry, health::Phase, logs::LogHandle, panics, request},
+    tls::{Files, Tls, TlsError},
 };
 
 /// Why serving did not begin or did not go on.
@@ -39,6 +41,12 @@ pub enum ServeError {
     /// The playground.
     #[error(transparent)]
     Playground(#[from] PlaygroundError),
+    /// Certificate and key.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// TLS as a whole.
+    #[error("TLS cannot be set up: {0}")]
+    TlsSetup(#[from] rustls::Error),
     /// The system.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -64,6 +72,8 @@ fn bind(config: &Config) -> Result<TcpListener, ServeError> {
 pub async fn serve(config: Config, _logs: LogHandle) -> Result<(), ServeError> {
     // Both signals are heard from the first moment on, so that a stop during start is clean too.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    // Before anything is opened: a wrong file is told at once.
+    let tls = Files::of(&config.tls).as_ref().map(Tls::load).transpose()?;
     let listener = bind(&config)?;
     let telemetry = Data::new(Telemetry::begin());
     let opening = config.clone();
@@ -83,6 +93,7 @@ pub async fn serve(config: Config, _logs: LogHandle) -> Result<(), ServeError> {
         store: opened.store.clone(),
         hasher: hasher.clone(),
         config: std::sync::Arc::new(config.clone()),
+        tls: tls.clone(),
     })
     .await
     .map_err(StartError::from)?;
@@ -98,7 +109,7 @@ pub async fn serve(config: Config, _logs: LogHandle) -> Result<(), ServeError> {
     let administrator = startup::first_administrator(&config, &opened.store, &hasher).await?;
     let server = {
         let (app, telemetry) = (app.clone(), telemetry.clone());
-        HttpServer::new(move || {
+        let server = HttpServer::new(move || {
             let mut service = ActixApp::new().app_data(app.clone()).app_data(telemetry.clone());
             if let Some(playground) = &playground {
                 service = service.app_data(playground.clone());
@@ -109,11 +120,21 @@ pub async fn serve(config: Config, _logs: LogHandle) -> Result<(), ServeError> {
                 .wrap(from_fn(panics::layer))
                 .wrap(from_fn(headers::layer))
                 .wrap(from_fn(request::layer))
-        })
-        .listen(listener)?
-        .disable_signals()
-        .shutdown_timeout(10)
-        .client_request_timeout(Duration::from_secs(10))
+        });
+        let (http, workers) = (&config.http, limits::workers(config.http.workers));
+        let server = server
+            .disable_signals()
+            .workers(workers)
+            .max_connections(limits::connections().div_ceil(workers))
+            .keep_alive(http.keep_alive.0)
+            .client_request_timeout(http.head_timeout.0)
+            .tls_handshake_timeout(http.head_timeout.0)
+            .client_disconnect_timeout(Duration::from_secs(2))
+            .shutdown_timeout(http.shutdown_timeout.0.as_secs());
+        match &tls {
+            Some(tls) => server.listen_rustls_0_23(listener, tls.server_config()?)?,
+            None => server.listen(listener)?,
+        }
         .run()
     };
     let handle = server.handle();
@@ -172,6 +193,9 @@ pub(crate) async fn close(opened: Opened) {
 /// What runs beside the requests.
 fn jobs(app: &Data<App>, opened: &Opened, config: &Config) -> Vec<tokio::task::JoinHandle<()>> {
     let mut jobs = vec![actix_web::rt::spawn(sweep(app.clone()))];
+    if let Some(tls) = &app.tls {
+        jobs.push(actix_web::rt::spawn(watch(Arc::clone(tls))));
+    }
     jobs.extend(channel::start(app, config.redis_url.as_ref().map(|url| url.as_str())));
     #[cfg(feature = "embedded")]
     if let Some(embedded) = &opened.embedded {
@@ -180,6 +204,16 @@ fn jobs(app: &Data<App>, opened: &Opened, config: &Config) -> Vec<tokio::task::J
     #[cfg(not(feature = "embedded"))]
     let _ = opened;
     jobs
+}
+
+/// Looks every five seconds whether certificate and key were replaced.
+async fn watch(tls: Arc<Tls>) {
+    let mut tick = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        tick.tick().await;
+        let tls = Arc::clone(&tls);
+        let _ = tokio::task::spawn_blocking(move || tls.reload_changed()).await;
+    }
 }
 
 /// Expired rows and revocations go, once a minute.

@@ -6,6 +6,7 @@ mod docs;
 pub mod exit;
 mod output;
 mod routes;
+mod tls;
 pub mod user;
 
 use std::{process::ExitCode, time::Duration};
@@ -60,6 +61,9 @@ enum Action {
     Man(docs::Man),
     /// List the routes: who may call each, and what it changes.
     Routes,
+    /// Certificates for serving https.
+    #[command(subcommand)]
+    Tls(tls::TlsCommand),
     #[command(flatten)]
     Command(Command),
 }
@@ -74,6 +78,7 @@ pub fn main() -> ExitCode {
         Action::Completions(completions) => return printed(output, completions.print(Arguments::command())).into(),
         Action::Man(man) => return printed(output, man.print(Arguments::command())).into(),
         Action::Routes => return printed(output, routes::print(output)).into(),
+        Action::Tls(command) => return output.finish(command.run()).into(),
         action => action,
     };
     let config = match Config::load(&arguments.settings) {
@@ -164,7 +169,7 @@ async fn run((config, logs): (Config, LogHandle), action: Action, output: Output
             Ok(output.finish(Reply::done(text, serde_json::json!({ "ran": ran }))))
         }
         // Answered before the configuration was read.
-        Action::Completions(_) | Action::Man(_) | Action::Routes => Ok(Exit::Done),
+        Action::Completions(_) | Action::Man(_) | Action::Routes | Action::Tls(_) => Ok(Exit::Done),
         Action::Command(mut command) => {
             if let Err(reply) = command.prepare() {
                 return Ok(output.finish(reply));

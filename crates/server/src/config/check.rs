@@ -166,6 +166,9 @@ fn together(read: &mut Read) {
         (None, Some(_)) => wrongs.push(("tls.key", "tls.cert is missing; give both".to_owned())),
         _ => {}
     }
+    if s.tls.cert.is_some() && !s.issuer.starts_with("https://") {
+        wrongs.push(("tls.cert", "Signet speaks https with it; give an issuer that begins with https://".to_owned()));
+    }
     if s.registration.accounts == Some(Accounts::Domains) && s.registration.domains.is_empty() {
         wrongs.push(("registration.accounts", "registration.domains is empty; name the domains".to_owned()));
     }

@@ -1,6 +1,6 @@
 //! The guard of every route: finds the line, decides its requirement, and lets the handler run or answers itself.
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
 use actix_web::{
     Error, FromRequest, HttpMessage, HttpRequest, HttpResponse,
@@ -13,12 +13,23 @@ use actix_web::{
 use futures_util::future::{Ready, ready};
 use serde_json::json;
 use signet_oidc::{OAuthError, jose::AccessClaims};
+use signet_storage::StoreError;
+use tokio::time::timeout_at;
 
 use super::{
     bearer,
     route::{Audience, Face, Headers, Line, Post, Requirement},
 };
-use crate::{api::problem::Problem, app::App, call, oauth::EndpointError, pages};
+use crate::{
+    api::problem::Problem,
+    app::App,
+    call,
+    oauth::EndpointError,
+    pages::{self, PageError},
+};
+
+/// The limit of a handler where there is no configuration: in unit tests of the table.
+const UNCONFIGURED: Duration = Duration::from_secs(30);
 
 /// The headers of the path a request met, for the outermost layer.
 #[derive(Clone, Copy)]
@@ -67,9 +78,21 @@ pub(super) async fn pass<B: MessageBody + 'static>(
         return Ok(request.into_response(answer).map_into_right_body());
     };
     request.extensions_mut().insert(Met(Rc::clone(line)));
-    match decide(line, &mut request).await {
-        Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
-        Err(answer) => Ok(request.into_response(answer).map_into_right_body()),
+    let limit = request.app_data::<Data<App>>().map_or(UNCONFIGURED, |app| app.config().http.request_timeout.0);
+    let deadline = tokio::time::Instant::now() + limit;
+    let late = |request: HttpRequest| {
+        let answer = timed_out(&post, &request);
+        Ok(ServiceResponse::new(request, answer).map_into_right_body())
+    };
+    match timeout_at(deadline, decide(line, &mut request)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(answer)) => return Ok(request.into_response(answer).map_into_right_body()),
+        Err(_) => return late(request.into_parts().0),
+    }
+    let http = request.request().clone();
+    match timeout_at(deadline, next.call(request)).await {
+        Ok(answer) => Ok(answer?.map_into_left_body()),
+        Err(_) => late(http),
     }
 }
 
@@ -106,6 +129,19 @@ async fn decide(line: &Line, request: &mut ServiceRequest) -> Result<(), HttpRes
 /// Deny by default: what cannot be decided is refused.
 fn undecided(request: &ServiceRequest) -> HttpResponse {
     Problem::unavailable().answer(request.request())
+}
+
+/// A handler that took longer than `http.request_timeout`. What it does in the database goes on and may yet commit.
+fn timed_out(post: &Post, request: &HttpRequest) -> HttpResponse {
+    let error = || StoreError::Unavailable("the request took longer than http.request_timeout".to_owned());
+    match post.face {
+        Face::Page => match request.app_data::<Data<App>>() {
+            Some(app) => PageError::Store(error()).page(app, request),
+            None => HttpResponse::ServiceUnavailable().finish(),
+        },
+        Face::OAuth => EndpointError::Store(error()).json(request),
+        Face::Problem => Problem::unavailable().answer(request),
+    }
 }
 
 /// A method that has no line: a preflight where scripts may call, else 405 with `Allow` (RFC 9110 §15.5.6).

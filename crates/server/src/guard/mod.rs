@@ -6,5 +6,6 @@ pub mod cookies;
 pub mod csrf;
 pub mod gate;
 pub mod headers;
+pub mod limits;
 pub mod proxy;
 pub mod route;
