@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use signet_storage::StoreError;
 
-use super::{client::ClientCommand, exit::Exit, user::UserCommand};
+use super::{client::ClientCommand, exit::Exit, resource::ResourceCommand, user::UserCommand};
 use crate::admin::{AdminError, Desk};
 
 /// What a group of commands does.
@@ -55,6 +55,9 @@ commands! {
     /// Applications that sign people in through Signet.
     #[command(subcommand)]
     Client(ClientCommand),
+    /// APIs that tokens are for.
+    #[command(subcommand)]
+    Resource(ResourceCommand),
     /// Accounts.
     #[command(subcommand)]
     User(UserCommand),

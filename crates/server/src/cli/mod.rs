@@ -5,6 +5,7 @@ pub mod command;
 mod docs;
 pub mod exit;
 mod output;
+pub mod resource;
 mod routes;
 mod tls;
 pub mod user;
