@@ -209,6 +209,14 @@ events! {
         ResourceUpdated = "resource.updated", success;
         /// An API was removed.
         ResourceDeleted = "resource.deleted", success;
+        /// The next signing key signs, and another one was published.
+        KeyRotated = "key.rotated", success;
+        /// A signing key whose last token has ended is published no more.
+        KeyRetired = "key.retired", success;
+        /// A signing key was deleted a year after it had been published last.
+        KeyDeleted = "key.deleted", success;
+        /// Stored keys were sealed anew under the newest secret key.
+        KeysResealed = "keys.resealed", success;
     }
 }
 

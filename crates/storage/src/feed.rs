@@ -140,7 +140,7 @@ mod tests {
         Notice { seq, kind: "client".to_owned(), key: "app".to_owned(), generation: 0, expires_at }
     }
 
-    /// a notice is told once, whatever the order in which the channel, a message and this node's own commit bring it.
+    /// a notice is told once, whatever the order in which the channel, a message and this node's own commit bring it.
     #[test]
     fn each_notice_is_told_once() {
         let feed = Feed::new();
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(told.load(Ordering::Relaxed), 2);
     }
 
-    /// the feed is never younger than its last reading, and the horizon never goes back.
+    /// the feed is never younger than its last reading, and the horizon never goes back.
     #[test]
     fn the_horizon_goes_forward_only() {
         let feed = Feed::new();

@@ -10,6 +10,7 @@ use signet_oidc::{
 
 use crate::{
     error::StoreError,
+    notices::Announcement,
     schema::{derivation_keys, signing_keys},
     seal::Purpose,
     store::Tx,
@@ -42,11 +43,10 @@ impl Derivation {
 }
 
 impl Tx<'_> {
-    /// All signing keys, private parts opened. Retired ones are left out.
+    /// All signing keys, opened. Those that sign no more have no private part.
     pub fn signing_keys(&mut self) -> Result<Vec<KeyMaterial>, StoreError> {
         let rows: Vec<(String, String, String, Vec<u8>)> = signing_keys::table
             .filter(signing_keys::realm_id.eq(self.realm.0))
-            .filter(signing_keys::state.ne(KeyState::Retired.as_str()))
             .order((signing_keys::created_at, signing_keys::kid))
             .select((signing_keys::kid, signing_keys::alg, signing_keys::state, signing_keys::sealed))
             .load(self.conn)?;
@@ -83,13 +83,19 @@ impl Tx<'_> {
             .filter(signing_keys::realm_id.eq(self.realm.0))
             .select((signing_keys::alg, signing_keys::state))
             .load(self.conn)?;
-        for alg in [Alg::Rs256, Alg::Es256] {
+        let mut made = false;
+        for alg in Alg::ALL {
             for state in [KeyState::Active, KeyState::Next] {
                 if !present.iter().any(|(a, s)| a == alg.as_str() && s == state.as_str()) {
                     let key = generate(alg, state)?;
                     self.put_signing_key(&key, turn)?;
+                    made = true;
                 }
             }
+        }
+        // Nodes that run already, if there are any, publish them too.
+        if made && !present.is_empty() {
+            self.announce(&Announcement::Keys, turn.now(), turn.now())?;
         }
         for derivation in Derivation::ALL {
             let plain = turn.bytes::<32>();
@@ -109,7 +115,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn put_signing_key(&mut self, key: &KeyMaterial, turn: &mut Turn) -> Result<(), StoreError> {
+    pub(crate) fn put_signing_key(&mut self, key: &KeyMaterial, turn: &mut Turn) -> Result<(), StoreError> {
         let now: DateTime<Utc> = turn.now();
         let sealed = self.sealer.seal(Purpose::SigningKey, key.kid.as_bytes(), &key.to_stored(), turn.bytes())?;
         diesel::insert_into(signing_keys::table)

@@ -22,6 +22,7 @@ pub mod notices;
 pub mod pool;
 pub mod resources;
 pub mod roles;
+pub mod rotation;
 pub mod schema;
 pub mod seal;
 mod sessions;

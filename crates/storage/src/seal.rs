@@ -96,6 +96,12 @@ impl Sealer {
         self.keys.first().map_or([0; 32], |key| *derive(key, purpose))
     }
 
+    /// What every value begins with that the first key seals.
+    pub(crate) fn head(&self) -> Vec<u8> {
+        let id = self.keys.first().map_or([0; ID], |key| key.id);
+        [&[VERSION], id.as_slice()].concat()
+    }
+
     /// Seals `plain`, bound to `context` (which must be given again to open it).
     pub fn seal(
         &self,

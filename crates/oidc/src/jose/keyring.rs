@@ -54,7 +54,7 @@ pub struct KeyMaterial {
     pub alg: Alg,
     /// Where it stands.
     pub state: KeyState,
-    /// RFC 7517, private members included.
+    /// RFC 7517, private members included where it signs or will sign.
     pub private: Jwk,
 }
 
@@ -68,6 +68,11 @@ impl KeyMaterial {
     /// Reads the stored form: the private JWK as JSON.
     pub fn from_stored(kid: String, alg: Alg, state: KeyState, json: &[u8]) -> Result<Self, KeyringError> {
         Ok(Self { kid, alg, state, private: Jwk::from_bytes(json)? })
+    }
+
+    /// The same key without what signs: for one that signs no more.
+    pub fn without_private(&self) -> Result<Self, KeyringError> {
+        Ok(Self { private: Jwk::from_map(public_part(&self.private))?, ..self.clone() })
     }
 
     /// The form to seal and store.
@@ -127,10 +132,17 @@ fn thumbprint(key: &Jwk) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(Value::Object(required).to_string()))
 }
 
+/// What checks signatures of a key.
+struct Verifier {
+    alg: Alg,
+    published: bool,
+    check: Box<dyn JwsVerifier + Send + Sync>,
+}
+
 /// Signers and verifiers of a realm, built once per change of keys.
 pub struct Keyring {
     signers: HashMap<Alg, (String, Box<dyn JwsSigner + Send + Sync>)>,
-    verifiers: HashMap<String, (Alg, Box<dyn JwsVerifier + Send + Sync>)>,
+    verifiers: HashMap<String, Verifier>,
     jwks: Value,
 }
 
@@ -152,7 +164,9 @@ impl Keyring {
                 Alg::Rs256 => Box::new(RS256.verifier_from_jwk(&verifying)?),
                 Alg::Es256 => Box::new(ES256.verifier_from_jwk(&verifying)?),
             };
-            ring.verifiers.insert(key.kid.clone(), (key.alg, verifier));
+            let published_still = key.state != KeyState::Retired;
+            let verifier = Verifier { alg: key.alg, published: published_still, check: verifier };
+            ring.verifiers.insert(key.kid.clone(), verifier);
             if key.state == KeyState::Active {
                 let signer: Box<dyn JwsSigner + Send + Sync> = match key.alg {
                     Alg::Rs256 => Box::new(RS256.signer_from_jwk(&key.private)?),
@@ -160,7 +174,7 @@ impl Keyring {
                 };
                 ring.signers.insert(key.alg, (key.kid.clone(), signer));
             }
-            if key.state != KeyState::Retired {
+            if published_still {
                 published.push(Value::Object(public));
             }
         }
@@ -222,8 +236,10 @@ impl Keyring {
         let (payload, header) = jwt::decode_with_verifier_selector(token, |header| {
             let known = header.key_id().and_then(|kid| self.verifiers.get(kid));
             Ok(known
-                .filter(|(alg, _)| header.algorithm() == Some(alg.as_str()) && *alg == kind.alg)
-                .map(|(_, verifier)| verifier.as_ref() as &dyn JwsVerifier))
+                // No access token outlives the publication of its key; old hints are read with keys that are kept.
+                .filter(|key| key.published || kind == ID_TOKEN)
+                .filter(|key| header.algorithm() == Some(key.alg.as_str()) && key.alg == kind.alg)
+                .map(|key| key.check.as_ref() as &dyn JwsVerifier))
         })
         .map_err(|_| VerifyError::UnknownKey)?;
         if !header.token_type().is_some_and(|typ| typ.eq_ignore_ascii_case(kind.typ)) {
@@ -306,6 +322,29 @@ mod tests {
                 assert!(key.get(private).is_none(), "{private}");
             }
             assert!(key["alg"].is_string() && key["use"] == "sig" && key["kty"].is_string());
+        }
+    }
+
+    /// the public part of a key that signs no more still checks what it signed: published while it retires; after
+    /// that for old hints alone.
+    #[test]
+    fn keys_that_sign_no_more() {
+        let keys = [Alg::Es256, Alg::Rs256].map(|alg| generate(alg, KeyState::Active).unwrap());
+        let ring = Keyring::new(&keys).unwrap();
+        let (token, hint) = (ring.sign_access(&access()).unwrap(), ring.sign_id(&id()).unwrap());
+        for (state, published) in [(KeyState::Retiring, true), (KeyState::Retired, false)] {
+            let old = keys.clone().map(|key| KeyMaterial { state, ..key.without_private().unwrap() });
+            for key in &old {
+                let stored = KeyMaterial::from_stored(key.kid.clone(), key.alg, state, &key.to_stored()).unwrap();
+                for private in ["d", "p", "q"] {
+                    assert!(stored.private.parameter(private).is_none(), "{private}");
+                }
+            }
+            let ring = Keyring::new(&old).unwrap();
+            assert_eq!(ring.jwks()["keys"].as_array().unwrap().len(), if published { 2 } else { 0 });
+            assert_eq!(ring.verify_access(&token, "https://op.example", now()).is_ok(), published, "{state:?}");
+            assert!(ring.verify_hint(&hint, "https://op.example", now()).is_ok(), "{state:?}");
+            assert!(ring.sign_access(&access()).is_err(), "{state:?}");
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod claims;
 mod keyring;
+pub mod rotation;
 
 pub use claims::{AccessClaims, IdClaims};
 pub use keyring::{KeyMaterial, KeyState, Keyring, KeyringError, VerifyError, generate};
@@ -21,6 +22,9 @@ pub enum Alg {
 }
 
 impl Alg {
+    /// Those that Signet signs with.
+    pub const ALL: [Self; 2] = [Self::Rs256, Self::Es256];
+
     /// The registered name.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -31,7 +35,7 @@ impl Alg {
 
     /// Reads the registered name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Rs256, Self::Es256].into_iter().find(|alg| alg.as_str() == name)
+        Self::ALL.into_iter().find(|alg| alg.as_str() == name)
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod act;
 pub mod clients;
+pub mod keys;
 pub mod resources;
 pub mod roles;
 pub mod users;

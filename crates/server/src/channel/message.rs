@@ -71,7 +71,7 @@ mod tests {
         }
     }
 
-    /// a message is read as it was written; one from another channel, under another key, changed, or too long is
+    /// a message is read as it was written; one from another channel, under another key, changed, or too long is
     /// none.
     #[test]
     fn only_our_own_messages_are_read() {

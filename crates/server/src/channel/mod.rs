@@ -21,7 +21,7 @@ use serde::Serialize;
 use signet_storage::{Store, feed::Heard, notices::Notice, pool::Engine, store::FEED_MAX_AGE};
 use tokio::{sync::Notify, task::JoinHandle};
 
-use crate::{app::App, entropy};
+use crate::{admin, app::App, entropy};
 pub use redis::Publisher;
 use redis::Queue;
 
@@ -33,7 +33,9 @@ const SAFETY_POLL: Duration = Duration::from_secs(1);
 const LEAST_PAUSE: Duration = Duration::from_millis(20);
 /// A node that was cut off for longer may have missed notices that have expired: it forgets what it had cached.
 const RESYNC_AFTER: Duration = Duration::from_hours(1);
-/// Between two tries to read the signing keys.
+/// Between two looks at the age of the signing keys.
+const KEEP_KEYS: Duration = Duration::from_mins(5);
+/// Between two tries to read the signing keys; it grows.
 const KEYS_AGAIN: Duration = Duration::from_secs(1);
 
 /// How Redis stands.
@@ -160,6 +162,7 @@ pub fn start(app: &Data<App>, redis_url: Option<&str>) -> Vec<JoinHandle<()>> {
             tell(&app, notices, heard);
         }
     }));
+    jobs.push(rt::spawn(reload_keys(app.clone())));
     jobs.push(rt::spawn(keep_keys(app.clone())));
     if app.store.engine() == Engine::Server {
         jobs.push(rt::spawn(poll(app.clone())));
@@ -206,12 +209,25 @@ async fn poll(app: Data<App>) {
 }
 
 /// Reads the signing keys when they changed, until that succeeds.
-async fn keep_keys(app: Data<App>) {
+async fn reload_keys(app: Data<App>) {
     loop {
         app.channel.keys.notified().await;
+        let mut pause = KEYS_AGAIN;
         while let Err(error) = app.reload_keys().await {
-            tracing::warn!(%error, "the signing keys changed and could not be read; trying again");
-            let _ = tokio::time::timeout(KEYS_AGAIN, app.channel.keys.notified()).await;
+            tracing::warn!(%error, "the signing keys changed and could not be read; this node signs with those it has");
+            let _ = tokio::time::timeout(pause, app.channel.keys.notified()).await;
+            pause = (pause * 2).min(KEEP_KEYS);
+        }
+    }
+}
+
+/// Rotates and retires keys when it is time.
+async fn keep_keys(app: Data<App>) {
+    let mut tick = tokio::time::interval(KEEP_KEYS);
+    loop {
+        tick.tick().await;
+        if let Err(error) = admin::keys::keep(&app.store, Some(admin::keys::ROTATION)).await {
+            tracing::warn!(%error, "signing keys were not looked after");
         }
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use signet_storage::StoreError;
 
-use super::{client::ClientCommand, exit::Exit, resource::ResourceCommand, user::UserCommand};
+use super::{client::ClientCommand, exit::Exit, keys::KeysCommand, resource::ResourceCommand, user::UserCommand};
 use crate::admin::{AdminError, Desk};
 
 /// What a group of commands does.
@@ -61,6 +61,9 @@ commands! {
     /// Accounts.
     #[command(subcommand)]
     User(UserCommand),
+    /// Signing keys.
+    #[command(subcommand)]
+    Keys(KeysCommand),
 }
 
 /// How a command ended, or how it goes on.

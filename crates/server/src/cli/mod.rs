@@ -4,6 +4,7 @@ pub mod client;
 pub mod command;
 mod docs;
 pub mod exit;
+pub mod keys;
 mod output;
 pub mod resource;
 mod routes;
@@ -14,10 +15,11 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use signet_identity::password::PasswordPolicy;
-use signet_storage::StoreError;
+use signet_storage::{StoreError, pool::Engine};
 
 use crate::{
     admin::Desk,
+    channel::Publisher,
     config::{Config, Flags},
     control,
     serve::{self, ServeError},
@@ -217,7 +219,7 @@ async fn converse(door: &Door, mut command: Command, output: Output) -> Result<R
 /// The way to the database.
 enum Door {
     /// It is open in this process.
-    Here(Box<(Desk, Opened)>),
+    Here(Box<(Desk, Opened, Option<Publisher>)>),
     /// A running server holds it and answers on its control socket.
     Server(Box<Config>),
 }
@@ -240,7 +242,13 @@ impl Door {
             origin: startup::operator(),
             held: None,
         };
-        Ok(Self::Here(Box::new((desk, opened))))
+        // What the command changes reaches running servers without waiting for their next look.
+        let publisher = config
+            .redis_url
+            .as_ref()
+            .filter(|_| opened.store.engine() == Engine::Server)
+            .and_then(|url| Publisher::start(url, &opened.realm.issuer, &opened.store).ok());
+        Ok(Self::Here(Box::new((desk, opened, publisher))))
     }
 
     async fn send(&self, command: Command) -> Result<Reply, CliError> {
@@ -252,8 +260,11 @@ impl Door {
 
     async fn close(self) {
         if let Self::Here(here) = self {
-            let (desk, opened) = *here;
+            let (desk, opened, publisher) = *here;
             drop(desk);
+            if let Some(publisher) = publisher {
+                publisher.finish().await;
+            }
             serve::close(opened).await;
         }
     }
