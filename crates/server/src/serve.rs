@@ -99,7 +99,7 @@ pub async fn serve(config: Config, _logs: LogHandle) -> Result<(), ServeError> {
     .map_err(StartError::from)?;
     let app = Data::new(app);
 
-    let mut jobs = jobs(&app, &opened, &config);
+    let mut jobs = jobs(&app, &opened);
     jobs.push(actix_web::rt::spawn({
         let telemetry = telemetry.clone();
         async move { telemetry.keep().await }
@@ -191,12 +191,12 @@ pub(crate) async fn close(opened: Opened) {
 }
 
 /// What runs beside the requests.
-fn jobs(app: &Data<App>, opened: &Opened, config: &Config) -> Vec<tokio::task::JoinHandle<()>> {
+fn jobs(app: &Data<App>, opened: &Opened) -> Vec<tokio::task::JoinHandle<()>> {
     let mut jobs = vec![actix_web::rt::spawn(sweep(app.clone()))];
     if let Some(tls) = &app.tls {
         jobs.push(actix_web::rt::spawn(watch(Arc::clone(tls))));
     }
-    jobs.extend(channel::start(app, config.redis_url.as_ref().map(|url| url.as_str())));
+    jobs.extend(channel::start(app));
     #[cfg(feature = "embedded")]
     if let Some(embedded) = &opened.embedded {
         jobs.push(actix_web::rt::spawn(maintain(opened.store.clone(), std::sync::Arc::clone(embedded))));

@@ -18,9 +18,6 @@ use utoipa::ToSchema;
 use super::{AdminError, Desk};
 use crate::entropy;
 
-/// A key signs for this long where nothing else is configured.
-pub const ROTATION: Duration = Duration::days(90);
-
 /// A signing key, never its private part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KeyView {

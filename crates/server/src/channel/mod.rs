@@ -118,6 +118,11 @@ impl Channel {
         }
     }
 
+    /// Has keys and published documents rendered anew, with the realm as it is then.
+    pub fn renew_published(&self) {
+        self.keys.notify_one();
+    }
+
     fn redis(&self) -> RedisState {
         *self.redis.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -141,16 +146,13 @@ impl Channel {
 
 /// Puts the channel to work: from here on each committed notice reaches the caches of `app`, and other nodes. Answers
 /// the tasks that keep it going. A Redis that is away does not hold up anything.
-pub fn start(app: &Data<App>, redis_url: Option<&str>) -> Vec<JoinHandle<()>> {
+pub fn start(app: &Data<App>) -> Vec<JoinHandle<()>> {
     let mut jobs = Vec::new();
-    let redis = redis_url.filter(|_| app.store.engine() == Engine::Server).and_then(|url| {
-        redis::Link::new(url, &app.realm().issuer)
-            .inspect_err(|_| {
-                tracing::error!("REDIS_URL is not understood; nodes hear of each other through the database")
-            })
-            .ok()
+    let redis = redis::Link::new(&app.config()).unwrap_or_else(|_| {
+        tracing::error!("redis.url is not understood; nodes hear of each other through the database");
+        None
     });
-    if let Some(link) = redis {
+    if let Some(link) = redis.filter(|_| app.store.engine() == Engine::Server) {
         let (queue, publishing) = redis::publisher(link.clone(), app.store.clone(), Arc::clone(&app.channel));
         let _ = app.channel.queue.set(queue);
         jobs.push(publishing);
@@ -174,7 +176,7 @@ pub fn start(app: &Data<App>, redis_url: Option<&str>) -> Vec<JoinHandle<()>> {
 fn tell(app: &App, notices: &[Notice], heard: Heard) {
     for notice in notices {
         if notice.is_keys() {
-            app.channel.keys.notify_one();
+            app.channel.renew_published();
         }
         if let Some(client) = notice.client() {
             app.forget_client(client);
@@ -226,7 +228,9 @@ async fn keep_keys(app: Data<App>) {
     let mut tick = tokio::time::interval(KEEP_KEYS);
     loop {
         tick.tick().await;
-        if let Err(error) = admin::keys::keep(&app.store, Some(admin::keys::ROTATION)).await {
+        let days = app.config().keys.rotation_days;
+        let every = (days > 0).then(|| chrono::Duration::days(days.into()));
+        if let Err(error) = admin::keys::keep(&app.store, every).await {
             tracing::warn!(%error, "signing keys were not looked after");
         }
     }

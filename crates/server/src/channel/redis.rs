@@ -12,19 +12,17 @@ use deadpool_redis::{
 };
 use futures_util::StreamExt as _;
 use signet_oidc::secret::Digest;
-use signet_storage::{Store, feed::Heard, notices::Notice};
+use signet_storage::{Store, feed::Heard, notices::Notice, pool::Engine};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
 };
 
 use super::{Channel, message};
-use crate::{app::App, entropy};
+use crate::{app::App, config::Config, entropy};
 
 /// How many notices may wait for publication. More are dropped: the table has them.
 const QUEUE: usize = 1024;
-/// The longest that Redis may take for anything.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// After a failure nothing is published for this long.
 const BREAK: Duration = Duration::from_secs(1);
 /// A subscription that is silent for this long is asked whether it lives.
@@ -38,6 +36,8 @@ pub(super) struct Link {
     client: Client,
     pool: Pool,
     name: Arc<str>,
+    /// The longest that Redis may take for anything.
+    patience: Duration,
 }
 
 /// The address is not one of a Redis. It is not told: it may hold a password.
@@ -46,21 +46,25 @@ pub(super) struct Link {
 pub struct BadAddress;
 
 impl Link {
-    /// Connects to nothing yet.
-    pub(super) fn new(url: &str, issuer: &str) -> Result<Self, BadAddress> {
+    /// The Redis of the configuration, if there is one. Connects to nothing yet.
+    pub(super) fn new(config: &Config) -> Result<Option<Self>, BadAddress> {
+        let Some(url) = config.redis_url.as_ref().map(|url| url.as_str()) else { return Ok(None) };
+        let patience = config.redis.timeout.0;
         let client = Client::open(url).map_err(|_| BadAddress)?;
         let pool = deadpool_redis::Config::from_url(url)
             .builder()
             .map_err(|_| BadAddress)?
             .max_size(2)
-            .wait_timeout(Some(PATIENCE))
-            .create_timeout(Some(PATIENCE))
-            .recycle_timeout(Some(PATIENCE))
+            .wait_timeout(Some(patience))
+            .create_timeout(Some(patience))
+            .recycle_timeout(Some(patience))
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|_| BadAddress)?;
-        let installation = Digest::of(issuer.as_bytes()).to_text();
-        Ok(Self { client, pool, name: format!("signet:notices:{installation}").into() })
+        // Installations may share a Redis.
+        let installation = Digest::of(config.issuer.as_bytes()).to_text();
+        let name = format!("{}notices:{installation}", config.redis.prefix).into();
+        Ok(Some(Self { client, pool, name, patience }))
     }
 }
 
@@ -99,7 +103,7 @@ async fn publish(link: Link, store: Store, channel: Arc<Channel>, mut jobs: mpsc
             }
         };
         let open = broken.is_some_and(|at| at.elapsed() < BREAK);
-        let sent = !open && tokio::time::timeout(PATIENCE, send(&link, &store, notice)).await == Ok(true);
+        let sent = !open && tokio::time::timeout(link.patience, send(&link, &store, notice)).await == Ok(true);
         if sent {
             broken = None;
             channel.counts.sent.fetch_add(1, Ordering::Relaxed);
@@ -143,11 +147,11 @@ pub(super) async fn subscribe(link: Link, app: Data<App>) {
 
 /// Hears until the connection is lost. Answers whether there was one.
 async fn hear(link: &Link, app: &App) -> Result<bool, tokio::time::error::Elapsed> {
-    let Ok(connection) = tokio::time::timeout(PATIENCE, link.client.get_async_pubsub()).await? else {
+    let Ok(connection) = tokio::time::timeout(link.patience, link.client.get_async_pubsub()).await? else {
         return Ok(false);
     };
     let (mut sink, mut stream) = connection.split();
-    if tokio::time::timeout(PATIENCE, sink.subscribe(&*link.name)).await?.is_err() {
+    if tokio::time::timeout(link.patience, sink.subscribe(&*link.name)).await?.is_err() {
         return Ok(false);
     }
     app.channel.set_redis(true);
@@ -155,7 +159,7 @@ async fn hear(link: &Link, app: &App) -> Result<bool, tokio::time::error::Elapse
     let mut last = 0_i64;
     loop {
         let Ok(message) = tokio::time::timeout(HEARTBEAT, stream.next()).await else {
-            let pong = tokio::time::timeout(PATIENCE, sink.ping::<deadpool_redis::redis::Value>()).await;
+            let pong = tokio::time::timeout(link.patience, sink.ping::<deadpool_redis::redis::Value>()).await;
             if !matches!(pong, Ok(Ok(_))) {
                 return Ok(true);
             }
@@ -183,27 +187,30 @@ async fn hear(link: &Link, app: &App) -> Result<bool, tokio::time::error::Elapse
 /// Publishes the notices of a command that runs beside the servers.
 pub struct Publisher {
     queue: Queue,
+    patience: Duration,
     task: JoinHandle<()>,
 }
 
 impl Publisher {
-    /// From here on what `store` commits is published.
-    pub fn start(url: &str, issuer: &str, store: &Store) -> Result<Self, BadAddress> {
-        let (queue, task) = publisher(Link::new(url, issuer)?, store.clone(), Arc::default());
+    /// From here on what `store` commits is published, where Redis is configured.
+    pub fn start(config: &Config, store: &Store) -> Option<Self> {
+        let link = Link::new(config).ok().flatten().filter(|_| store.engine() == Engine::Server)?;
+        let patience = link.patience;
+        let (queue, task) = publisher(link, store.clone(), Arc::default());
         let told = queue.clone();
         store.on_notices(Box::new(move |notices, heard| {
             for notice in notices.iter().filter(|_| heard == Heard::Here) {
                 told.put(notice.clone());
             }
         }));
-        Ok(Self { queue, task })
+        Some(Self { queue, patience, task })
     }
 
-    /// Waits until everything was published or given up, at most two seconds.
+    /// Waits until everything was published or given up, at most twice as long as one answer may take.
     pub async fn finish(self) {
         let (done, finished) = oneshot::channel();
         if self.queue.0.send(Job::Flush(done)).await.is_ok() {
-            let _ = tokio::time::timeout(2 * PATIENCE, finished).await;
+            let _ = tokio::time::timeout(2 * self.patience, finished).await;
         }
         self.task.abort();
         let _ = self.task.await;

@@ -15,7 +15,7 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use signet_identity::password::PasswordPolicy;
-use signet_storage::{StoreError, pool::Engine};
+use signet_storage::StoreError;
 
 use crate::{
     admin::Desk,
@@ -243,11 +243,7 @@ impl Door {
             held: None,
         };
         // What the command changes reaches running servers without waiting for their next look.
-        let publisher = config
-            .redis_url
-            .as_ref()
-            .filter(|_| opened.store.engine() == Engine::Server)
-            .and_then(|url| Publisher::start(url, &opened.realm.issuer, &opened.store).ok());
+        let publisher = Publisher::start(&config, &opened.store);
         Ok(Self::Here(Box::new((desk, opened, publisher))))
     }
 
