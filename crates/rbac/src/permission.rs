@@ -27,6 +27,20 @@ impl Permission {
         resource && instance && action
     }
 
+    /// What both allow, if anything.
+    pub fn meet(&self, other: &Self) -> Option<Self> {
+        let narrower = |a: &str, b: &str| {
+            let both = if a == "*" { Some(b) } else { (b == "*" || a == b).then_some(a) };
+            both.map(str::to_owned)
+        };
+        let instance = match (&self.instance, &other.instance) {
+            (Some(a), Some(b)) if a != b => return None,
+            (a, b) => a.clone().or_else(|| b.clone()),
+        };
+        let resource = narrower(&self.resource, &other.resource)?;
+        Some(Self { resource, instance, action: narrower(&self.action, &other.action)? })
+    }
+
     /// What it is about; `*` stands for everything.
     pub fn resource(&self) -> &str {
         &self.resource

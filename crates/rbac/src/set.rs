@@ -24,6 +24,12 @@ impl PermissionSet {
         other.iter().all(|permission| self.allows(permission))
     }
 
+    /// What both allow: what somebody holds, narrowed to what was lent.
+    #[must_use]
+    pub fn narrowed(&self, to: &Self) -> Self {
+        self.iter().flat_map(|held| to.iter().filter_map(|lent| held.meet(lent))).collect()
+    }
+
     /// What was put in, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Permission> {
         self.by_resource.values().flatten()
@@ -90,6 +96,26 @@ mod tests {
             (&[], "user:read", false),
         ] {
             assert_eq!(set(held).allows(&wanted.parse().unwrap()), expected, "{held:?} {wanted}");
+        }
+    }
+
+    /// what was lent and what is held, both.
+    #[test]
+    fn what_a_narrowed_set_allows() {
+        for (held, lent, expected) in [
+            (&["*:*"][..], &["client:read"][..], &["client:read"][..]),
+            (&["client:read"], &["*:*"], &["client:read"]),
+            (&["client:*"], &["*:read"], &["client:read"]),
+            (&["client:*", "user:read"], &["user:*", "key:read"], &["user:read"]),
+            (&["invoice:*"], &["invoice/42:read"], &["invoice/42:read"]),
+            (&["invoice/42:*"], &["*:read"], &["invoice/42:read"]),
+            (&["invoice/42:read"], &["invoice/43:read"], &[]),
+            (&["client:read"], &["client:update"], &[]),
+            (&["*:*"], &[], &[]),
+            (&[], &["*:*"], &[]),
+        ] {
+            assert_eq!(set(held).narrowed(&set(lent)).to_texts(), expected, "{held:?} {lent:?}");
+            assert_eq!(set(lent).narrowed(&set(held)).to_texts(), expected, "{lent:?} {held:?}");
         }
     }
 

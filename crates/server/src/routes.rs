@@ -6,6 +6,7 @@
 use actix_web::web::ServiceConfig;
 
 use crate::{
+    api::{self as rest, clients, docs},
     guard::route::{Audience::Issuer, Headers, Line, Service, endpoint, get, head, install, page, post},
     oauth::{authorize, discovery, logout, token, userinfo},
     pages::{self, consent, home, interact, register, signin},
@@ -50,8 +51,46 @@ pub fn map() -> Vec<Service> {
     for path in DISCOVERY {
         map.push(endpoint(path, cors, [get(discovery::document).public(), head(discovery::document).public()]));
     }
+    map.extend(administration());
     map.extend(playground());
     map
+}
+
+/// The REST API and its description.
+fn administration() -> Vec<Service> {
+    let strict = Headers::STRICT;
+    vec![
+        page("/docs", Headers::DOCS, [get(docs::page).public()]),
+        page("/docs/{file}", strict, [get(docs::file).public()]),
+        page("/api/openapi.json", strict, [get(rest::document).public()]),
+        api(
+            "/api/v1/admin/clients",
+            [
+                get(clients::list).needs("client:read"),
+                post(clients::create).needs("client:create").writes(&["client.created"]),
+            ],
+        ),
+        api(
+            "/api/v1/admin/clients/{client_id}",
+            [
+                get(clients::show).needs("client:read"),
+                patch(clients::update).needs("client:update").writes(&["client.updated"]),
+                delete(clients::delete).needs("client:delete").writes(&["client.deleted"]),
+            ],
+        ),
+        api(
+            "/api/v1/admin/clients/{client_id}/rotate-secret",
+            [post(clients::rotate_secret).needs("client:update").writes(&["client.secret_rotated"])],
+        ),
+        api(
+            "/api/v1/admin/clients/{client_id}/disable",
+            [post(clients::disable).needs("client:update").writes(&["client.disabled"])],
+        ),
+        api(
+            "/api/v1/admin/clients/{client_id}/enable",
+            [post(clients::enable).needs("client:update").writes(&["client.enabled"])],
+        ),
+    ]
 }
 
 /// The names of the discovery document.

@@ -1,3 +1,139 @@
 //! The REST API, one file for each resource. Handlers are thin: they call `admin` and answer JSON.
 
+pub mod clients;
+pub mod docs;
+mod input;
+pub mod openapi;
 pub mod problem;
+
+use actix_web::{
+    FromRequest, HttpRequest, HttpResponse,
+    dev,
+    http::header,
+    web::{Bytes, Data, Payload},
+};
+use futures_util::future::{Ready, ready};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    admin::{Desk, Page},
+    app::App,
+    guard::bearer::Caller,
+};
+use problem::Problem;
+
+/// What a handler works with: the desk of administration in the caller's name, and the request. Like [`Caller`] it
+/// exists only behind a permission.
+pub struct Office {
+    /// Where administration is done, by the caller, within what the caller may do.
+    pub desk: Desk,
+    /// Who calls.
+    pub caller: Caller,
+    http: HttpRequest,
+}
+
+impl FromRequest for Office {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(http: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let caller = Caller::from_request(http, payload).into_inner();
+        let (Ok(caller), Some(app)) = (caller, http.app_data::<Data<App>>()) else {
+            return ready(Err(Problem::internal()));
+        };
+        let desk = Desk {
+            store: app.store.clone(),
+            realm: app.realm.clone(),
+            hasher: app.hasher.clone(),
+            passwords: app.passwords.clone(),
+            origin: caller.origin(http),
+            held: Some(caller.permissions()),
+        };
+        ready(Ok(Self { desk, caller, http: http.clone() }))
+    }
+}
+
+impl Office {
+    /// The body as JSON.
+    pub async fn body<T: DeserializeOwned>(&self, payload: Payload) -> Result<T, Problem> {
+        input::parse(&input::read(&self.http, payload).await?)
+    }
+
+    /// The body as JSON; the default where there is none.
+    pub async fn body_or_default<T: DeserializeOwned + Default>(&self, payload: Payload) -> Result<T, Problem> {
+        let body = input::read_any(&self.http, payload).await?;
+        if body.is_empty() { Ok(T::default()) } else { input::parse(&body) }
+    }
+
+    /// The query.
+    pub fn query<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        input::query(self.http.query_string())
+    }
+
+    /// A part of the path.
+    pub fn path<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        let parts = actix_web::web::Path::<T>::extract(&self.http).into_inner();
+        parts.map(actix_web::web::Path::into_inner).map_err(|_| Problem::no_route())
+    }
+
+    /// RFC 9110 §13.1.1 `If-Match`: the revision a change is based on.
+    pub fn if_match(&self) -> Option<String> {
+        let sent = self.http.headers().get(header::IF_MATCH)?.to_str().ok()?;
+        (sent != "*").then(|| sent.trim_start_matches("W/").trim_matches('"').to_owned())
+    }
+
+    /// RFC 8288: a part of a list, with the way to the next part.
+    pub fn page<T: Serialize>(&self, page: &Page<T>) -> HttpResponse {
+        let mut answer = HttpResponse::Ok();
+        if let Some(next) = &page.next {
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            let sent = url::form_urlencoded::parse(self.http.query_string().as_bytes());
+            query.extend_pairs(sent.filter(|(name, _)| name != "after"));
+            query.append_pair("after", next);
+            let link = format!("<{}?{}>; rel=\"next\"", self.desk.realm.url(self.http.path()), query.finish());
+            if let Ok(value) = header::HeaderValue::from_str(&link) {
+                answer.insert_header((header::LINK, value));
+            }
+        }
+        answer.json(page)
+    }
+
+    /// RFC 9110 §15.3.2: something made, and where it is. `name` is its last part.
+    pub fn created<T: Serialize>(&self, name: &str, made: &T) -> HttpResponse {
+        let path = self.http.path().trim_end_matches('/');
+        let location = format!("{}/{}", self.desk.realm.url(path), segment(name));
+        HttpResponse::Created().insert_header((header::LOCATION, location)).json(made)
+    }
+}
+
+/// Something as it is now, with its revision as `ETag`.
+pub fn tagged<T: Serialize>(revision: &str, value: &T) -> HttpResponse {
+    HttpResponse::Ok().insert_header((header::ETAG, format!("\"{revision}\""))).json(value)
+}
+
+/// Something as it is now.
+pub fn shown<T: Serialize>(value: &T) -> HttpResponse {
+    HttpResponse::Ok().json(value)
+}
+
+/// One segment of a path, escaped (RFC 3986 §3.3).
+fn segment(name: &str) -> String {
+    use std::fmt::Write as _;
+    let mut escaped = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            escaped.push(char::from(byte));
+        } else {
+            let _ = write!(escaped, "%{byte:02X}");
+        }
+    }
+    escaped
+}
+
+/// `GET /api/openapi.json`
+pub async fn document() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "public, max-age=300"))
+        .content_type("application/json")
+        .body(Bytes::from_static(openapi::rendered()))
+}

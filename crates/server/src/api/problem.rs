@@ -19,7 +19,8 @@ use crate::{
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
 /// An answer that is not what was asked for.
-#[derive(Debug)]
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{code}: {detail}")]
 pub struct Problem {
     status: u16,
     code: Cow<'static, str>,
@@ -133,6 +134,13 @@ impl Problem {
             Ok(bytes) => answer.body(bytes),
             Err(_) => answer.finish(),
         }
+    }
+}
+
+/// A handler's refusal. The guard words it, with the request's id.
+impl actix_web::ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 }
 

@@ -25,8 +25,7 @@ pub struct Caller {
     subject: Subject,
     client: ClientKey,
     client_id: ClientId,
-    ceiling: Arc<PermissionSet>,
-    held: Arc<PermissionSet>,
+    permissions: Arc<PermissionSet>,
 }
 
 impl Caller {
@@ -45,9 +44,9 @@ impl Caller {
         &self.client_id
     }
 
-    /// Whether both the token's scopes and the roles allow it.
-    pub fn may(&self, permission: &Permission) -> bool {
-        self.ceiling.allows(permission) && self.held.allows(permission)
+    /// What both the token's scopes and the roles allow.
+    pub fn permissions(&self) -> Arc<PermissionSet> {
+        Arc::clone(&self.permissions)
     }
 
     /// Who acts, for the audit log.
@@ -150,8 +149,8 @@ pub(super) async fn for_api(app: &App, http: &HttpRequest, permission: &Permissi
         let detail = format!("No role of the token's holder allows {permission}. An administrator can assign one.");
         return Err(Problem::new(403, "permission_missing", detail));
     }
-    let ceiling = Arc::new(ceiling);
-    Ok(Caller { subject, client: client.key, client_id: client.id.clone(), ceiling, held })
+    let permissions = Arc::new(held.narrowed(&ceiling));
+    Ok(Caller { subject, client: client.key, client_id: client.id.clone(), permissions })
 }
 
 /// Exactly the API, or the API and the issuer, which `openid` adds. A token that opens another door too is refused, so

@@ -90,10 +90,25 @@ pub(super) async fn pass<B: MessageBody + 'static>(
         Err(_) => return late(request.into_parts().0),
     }
     let http = request.request().clone();
-    match timeout_at(deadline, next.call(request)).await {
-        Ok(answer) => Ok(answer?.map_into_left_body()),
-        Err(_) => late(http),
+    let answer = match timeout_at(deadline, next.call(request)).await {
+        Ok(answer) => answer?,
+        Err(_) => return late(http),
+    };
+    if post.face != Face::Problem {
+        return Ok(answer.map_into_left_body());
     }
+    // What the handler refused with is worded here, where the request's id is known.
+    let problem = answer.response().error().map(|error| match error.as_error::<Problem>() {
+        Some(problem) => problem.clone(),
+        None => Problem::internal(),
+    });
+    Ok(match problem {
+        Some(problem) => {
+            let worded = problem.answer(answer.request());
+            answer.into_response(worded).map_into_right_body()
+        }
+        None => answer.map_into_left_body(),
+    })
 }
 
 /// Whether the requirement is met; what the handler needs to know of the caller is left in the request.
