@@ -7,7 +7,9 @@ use actix_web::web::ServiceConfig;
 
 use crate::{
     api::{self as rest, clients, docs},
-    guard::route::{Audience::Issuer, Headers, Line, Service, endpoint, get, head, install, page, post},
+    guard::route::{
+        Audience::Issuer, Headers, Line, Service, api, delete, endpoint, get, head, install, page, patch, post,
+    },
     oauth::{authorize, discovery, logout, token, userinfo},
     pages::{self, consent, home, interact, register, signin},
     playground::handlers as playground_handlers,

@@ -17,7 +17,7 @@ use signet_identity::password::PasswordPolicy;
 use signet_oidc::realm::Realm;
 use signet_rbac::PermissionSet;
 use signet_storage::{Origin, Store, StoreError};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 pub use act::Act;
 
@@ -140,7 +140,8 @@ impl From<hashing::Refusal> for AdminError {
 }
 
 /// Which part of a list is wanted.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub struct Paging {
     /// At most so many; 50 when not given, at most 200.

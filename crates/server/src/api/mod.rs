@@ -7,8 +7,7 @@ pub mod openapi;
 pub mod problem;
 
 use actix_web::{
-    FromRequest, HttpRequest, HttpResponse,
-    dev,
+    FromRequest, HttpRequest, HttpResponse, dev,
     http::header,
     web::{Bytes, Data, Payload},
 };
@@ -43,7 +42,7 @@ impl FromRequest for Office {
         };
         let desk = Desk {
             store: app.store.clone(),
-            realm: app.realm.clone(),
+            realm: app.realm().as_ref().clone(),
             hasher: app.hasher.clone(),
             passwords: app.passwords.clone(),
             origin: caller.origin(http),
