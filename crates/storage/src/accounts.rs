@@ -82,7 +82,7 @@ pub struct AccountFilter {
     /// In this state only.
     pub state: Option<UserState>,
     /// After this username, folded.
-    pub after: Option<String>,
+    pub after: String,
     /// At most so many.
     pub limit: i64,
 }
@@ -142,10 +142,11 @@ impl Tx<'_> {
         if let Some(state) = filter.state {
             query = query.filter(users::state.eq(state.as_str()));
         }
-        if let Some(after) = &filter.after {
-            query = query.filter(users::username_folded.gt(after));
-        }
-        Ok(query.order(users::username_folded).limit(filter.limit).load(self.conn)?)
+        Ok(query
+            .filter(users::username_folded.gt(&filter.after))
+            .order(users::username_folded)
+            .limit(filter.limit)
+            .load(self.conn)?)
     }
 
     /// How many living sessions an account has. One statement.

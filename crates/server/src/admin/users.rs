@@ -16,13 +16,11 @@ use uuid::Uuid;
 use zeroize::Zeroize;
 
 use super::{
-    Act, AdminError, Desk,
+    Act, AdminError, Desk, Page, Paging,
     roles::{self, HolderRef},
 };
 use crate::{entropy, pages::register::new_user};
 
-/// How many accounts a page has when nothing is said, and at most.
-const PAGE: (u32, u32) = (50, 200);
 /// The most characters of a reason.
 const MAX_REASON: usize = 200;
 /// How long a sign-in link lives when nothing is said, and at most, in minutes.
@@ -103,33 +101,6 @@ pub struct UserDetail {
     pub sessions: i64,
 }
 
-/// Which accounts are listed.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct UserQuery {
-    /// The beginning of a username or an address.
-    #[serde(default)]
-    pub search: Option<String>,
-    /// `active`, `locked` or `deactivated`.
-    #[serde(default)]
-    pub state: Option<String>,
-    /// The `next` of the page before.
-    #[serde(default)]
-    pub after: Option<String>,
-    /// At most so many: 1 to 200, 50 when absent.
-    #[serde(default)]
-    pub limit: Option<u32>,
-}
-
-/// A page of accounts, in the order of their usernames.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct UserPage {
-    /// The accounts.
-    pub users: Vec<UserView>,
-    /// Where the next page begins; absent on the last.
-    pub next: Option<String>,
-}
-
 /// An account that was made or given a password.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct WithPassword {
@@ -167,35 +138,22 @@ impl fmt::Debug for SignInLink {
     }
 }
 
-/// A page of accounts.
-pub async fn list(desk: &Desk, query: UserQuery) -> Result<UserPage, AdminError> {
-    let limit = query.limit.unwrap_or(PAGE.0);
-    if !(1..=PAGE.1).contains(&limit) {
-        return Err(AdminError::invalid("invalid_limit", "limit", "Ask for 1 to 200 accounts at once."));
-    }
-    let state = match query.state.as_deref().map(|text| (text, UserState::parse(text))) {
-        None => None,
-        Some((_, Some(state))) => Some(state),
-        Some((_, None)) => {
-            return Err(AdminError::invalid("invalid_state", "state", "Use active, locked or deactivated."));
-        }
-    };
-    let folded = |text: String| text.trim().to_lowercase();
-    if [&query.search, &query.after].into_iter().flatten().any(|text| text.len() > 254 || text.contains('\0')) {
-        return Err(AdminError::invalid("invalid_search", "search", "Search for at most 254 bytes of text."));
-    }
+/// Accounts in the order of their usernames: those whose username or address begins with what is searched for, in
+/// `state` (`active`, `locked` or `deactivated`) where one is given.
+pub async fn list(desk: &Desk, paging: Paging, state: Option<String>) -> Result<Page<UserView>, AdminError> {
+    let state = state.map(|text| {
+        UserState::parse(&text)
+            .ok_or_else(|| AdminError::invalid("invalid_state", "state", "Use active, locked or deactivated."))
+    });
     let filter = AccountFilter {
-        prefix: query.search.map(folded).filter(|text| !text.is_empty()),
-        state,
-        after: query.after.map(folded),
-        limit: i64::from(limit) + 1,
+        prefix: paging.search()?.map(|text| text.to_lowercase()),
+        state: state.transpose()?,
+        after: paging.after()?.to_lowercase(),
+        limit: paging.rows(),
     };
-    let mut rows = desk.store.read(move |tx| tx.accounts(&filter)).await?;
-    let shown = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = rows.len() > shown;
-    rows.truncate(shown);
-    let next = rows.last().filter(|_| more).map(|row| row.username.to_lowercase());
-    Ok(UserPage { users: rows.into_iter().map(view).collect::<Result<_, _>>()?, next })
+    let rows = desk.store.read(move |tx| tx.accounts(&filter)).await?;
+    let views: Vec<UserView> = rows.into_iter().map(view).collect::<Result<_, _>>()?;
+    Ok(Page::of(views, &paging, |user: &UserView| user.username.to_lowercase()))
 }
 
 /// One account, by its id, username or address.

@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use signet_storage::StoreError;
 
-use super::{client::ClientCommand, exit::Exit, keys::KeysCommand, resource::ResourceCommand, user::UserCommand};
+use super::{
+    client::ClientCommand, exit::Exit, keys::KeysCommand, resource::ResourceCommand, role::RoleCommand,
+    user::UserCommand,
+};
 use crate::admin::{AdminError, Desk};
 
 /// What a group of commands does.
@@ -64,6 +67,9 @@ commands! {
     /// Signing keys.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Roles: what they allow, and who holds them.
+    #[command(subcommand)]
+    Role(RoleCommand),
 }
 
 /// How a command ended, or how it goes on.

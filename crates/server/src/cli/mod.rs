@@ -7,6 +7,7 @@ pub mod exit;
 pub mod keys;
 mod output;
 pub mod resource;
+pub mod role;
 mod routes;
 mod tls;
 pub mod user;

@@ -7,25 +7,94 @@ use std::{
 
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use signet_identity::{Change, Event, EventKind, password::Password, registration};
-use signet_oidc::secret::Secret;
-use signet_storage::Apply;
+use signet_identity::password::Password;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::command::{Reply, Run, store_failed};
-use crate::{admin::Desk, entropy, pages::register::new_user};
+use super::command::{Reply, Run, to_value};
+use crate::admin::{
+    AdminError, Desk, Paging,
+    users::{self, NewAccount, UserDetail, UserView, WithPassword},
+};
 
 /// `signet user …`
 #[derive(Debug, Subcommand, Serialize, Deserialize)]
 pub enum UserCommand {
     /// Create an account. Without a password option one is made and shown once.
     Create(CreateUser),
+    /// List accounts, in the order of their usernames.
+    List {
+        /// Only those whose username or address begins with this.
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
+        /// Only those that are active, locked or deactivated.
+        #[arg(long, value_name = "STATE")]
+        state: Option<String>,
+        /// At most so many, up to 200.
+        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
+        limit: u32,
+        /// Where the page begins: what the page before told.
+        #[arg(long, value_name = "USERNAME")]
+        after: Option<String>,
+    },
+    /// Show an account with its roles, sessions and state.
+    Show(Named),
+    /// Set a new password. Everything the account is signed in to ends. Without an option one is made and shown once.
+    SetPassword {
+        /// Whose.
+        #[command(flatten)]
+        user: Named,
+        /// Where the password comes from.
+        #[command(flatten)]
+        password: PasswordInput,
+    },
+    /// Lock an account: it cannot sign in, and everything it is signed in to ends.
+    Lock {
+        /// Whose.
+        #[command(flatten)]
+        user: Named,
+        /// Why, for administrators.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Unlock an account.
+    Unlock(Named),
+    /// Give an account the role `admin`.
+    MakeAdmin(Named),
+    /// Make a link that signs an account in once.
+    SignInLink {
+        /// Whose.
+        #[command(flatten)]
+        user: Named,
+        /// How long the link lives, up to 1440 minutes.
+        #[arg(long, value_name = "MINUTES", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=1440))]
+        minutes: u32,
+    },
+}
+
+/// Which account.
+#[derive(Debug, Args, Serialize, Deserialize)]
+pub struct Named {
+    /// The account's username, email address or id.
+    #[arg(value_name = "USER")]
+    user: String,
+}
+
+/// Where a password comes from. Never an argument: other users of the machine can read those.
+#[derive(Default, Args, Serialize, Deserialize)]
+pub struct PasswordInput {
+    /// Read the password from standard input.
+    #[arg(long, conflicts_with = "password_prompt")]
+    password_stdin: bool,
+    /// Ask for the password, twice.
+    #[arg(long)]
+    password_prompt: bool,
+    /// What was read.
+    #[arg(skip)]
+    read: Option<String>,
 }
 
 /// `signet user create`
 #[derive(Args, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct CreateUser {
     /// Its username.
     #[arg(long)]
@@ -33,12 +102,9 @@ pub struct CreateUser {
     /// Its email address.
     #[arg(long)]
     email: String,
-    /// Read the password from standard input.
-    #[arg(long, conflicts_with = "password")]
-    password_stdin: bool,
-    /// The password. Other users of this machine can see it; prefer --password-stdin.
-    #[arg(long)]
-    password: Option<String>,
+    /// Where the password comes from.
+    #[command(flatten)]
+    password: PasswordInput,
     /// The address is known to be the person's.
     #[arg(long)]
     email_verified: bool,
@@ -47,25 +113,39 @@ pub struct CreateUser {
     admin: bool,
 }
 
-impl Run for UserCommand {
-    fn prepare(&mut self) -> Result<(), Reply> {
-        match self {
-            Self::Create(create) if create.password_stdin => {
-                let mut text = Zeroizing::new(String::new());
-                io::stdin().read_to_string(&mut text).map_err(|_| {
-                    Reply::failed("input", "The password could not be read from standard input: is it UTF-8?")
-                })?;
-                create.password = Some(text.trim_end_matches(['\r', '\n']).to_owned());
-                Ok(())
+impl PasswordInput {
+    /// Reads it, where one was announced.
+    fn fetch(&mut self) -> Result<(), Reply> {
+        if self.password_stdin {
+            let mut text = Zeroizing::new(String::new());
+            io::stdin().read_to_string(&mut text).map_err(|_| {
+                Reply::failed("input", "The password could not be read from standard input: is it UTF-8?")
+            })?;
+            self.read = Some(text.trim_end_matches(['\r', '\n']).to_owned());
+        } else if self.password_prompt {
+            let ask = |prompt: &str| {
+                let typed = rpassword::prompt_password(prompt).map(Zeroizing::new);
+                typed.map_err(|_| Reply::failed("input", "There is no terminal to ask at: use --password-stdin."))
+            };
+            let (first, second) = (ask("Password: ")?, ask("Again: ")?);
+            if first != second {
+                return Err(Reply::failed("input", "The two passwords differ. Nothing was changed."));
             }
-            Self::Create(_) => Ok(()),
+            self.read = Some(first.to_string());
         }
+        Ok(())
     }
+}
 
-    async fn run(self, desk: &Desk) -> Result<Reply, Reply> {
-        match self {
-            Self::Create(new) => create(desk, new).await,
-        }
+impl fmt::Debug for PasswordInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordInput(…)")
+    }
+}
+
+impl Drop for PasswordInput {
+    fn drop(&mut self) {
+        self.read.zeroize();
     }
 }
 
@@ -75,48 +155,108 @@ impl fmt::Debug for CreateUser {
     }
 }
 
-impl Drop for CreateUser {
-    fn drop(&mut self) {
-        self.password.zeroize();
+impl Run for UserCommand {
+    fn prepare(&mut self) -> Result<(), Reply> {
+        match self {
+            Self::Create(create) => create.password.fetch(),
+            Self::SetPassword { password, .. } => password.fetch(),
+            _ => Ok(()),
+        }
+    }
+
+    async fn run(self, desk: &Desk) -> Result<Reply, Reply> {
+        Ok(answer(self, desk).await?)
     }
 }
 
-async fn create(desk: &Desk, create: CreateUser) -> Result<Reply, Reply> {
-    let mut turn = entropy::turn().map_err(|error| Reply::failed("entropy", error))?;
-    let made = create.password.is_none().then(|| turn.secret());
-    let typed = made.as_ref().map(Secret::expose).or(create.password.as_deref()).unwrap_or_default();
-    let policy = signet_identity::password::PasswordPolicy::default();
-    let registration =
-        registration::check(&create.username, &create.email, Password::new(typed), policy).map_err(|problems| {
-            let lines: Vec<String> = problems.into_iter().map(|p| format!("{}: {}", p.field, p.message)).collect();
-            Reply::failed("invalid_account", lines.join("\n"))
-        })?;
-    let salt = turn.bytes();
-    let hash =
-        desk.hasher.hash(registration.password.clone(), salt).await.map_err(|error| Reply::failed("hashing", error))?;
-    let mut user = new_user(&registration, hash, &mut turn);
-    user.email_verified = create.email_verified;
-    user.administrator = create.admin;
-    let (id, subject) = (user.id, user.subject.clone());
-    let origin = desk.origin.clone();
-    let stored = desk
-        .store
-        .transaction(move |tx| {
-            let event = Event { kind: EventKind::Registered, user: Some(id), session: None, typed: None };
-            tx.apply(vec![Change::CreateUser(Box::new(user)), Change::Audit(event)], &mut turn, &origin)
-        })
-        .await
-        .map_err(store_failed)?;
-    stored.map_err(|taken| Reply::failed("account_exists", taken))?;
-    let mut value = json!({
-        "id": id, "sub": subject, "username": registration.username.as_str(), "email": registration.email.as_str(),
-    });
-    let mut text = format!("Account {} created.", registration.username.as_str());
-    if let (Some(made), Value::Object(map)) = (&made, &mut value) {
-        map.insert("password".to_owned(), json!(made.expose()));
+async fn answer(command: UserCommand, desk: &Desk) -> Result<Reply, AdminError> {
+    Ok(match command {
+        UserCommand::Create(mut create) => {
+            let new = NewAccount {
+                username: create.username,
+                email: create.email,
+                password: create.password.read.take(),
+                email_verified: create.email_verified,
+                admin: create.admin,
+            };
+            with_password("created", &users::create(desk, new).await?)
+        }
+        UserCommand::List { search, state, limit, after } => {
+            let page = users::list(desk, Paging { limit: Some(limit), after, search }, state).await?;
+            let mut lines: Vec<String> = page.items.iter().map(line).collect();
+            if lines.is_empty() {
+                lines.push("No accounts.".to_owned());
+            }
+            if let Some(next) = &page.next {
+                lines.push(format!("There are more: go on with --after {next}"));
+            }
+            Reply::done(lines.join("\n"), to_value(&page))
+        }
+        UserCommand::Show(named) => {
+            let detail = users::show(desk, &named.user).await?;
+            Reply::done(describe(&detail), to_value(&detail))
+        }
+        UserCommand::SetPassword { user, mut password } => {
+            let password = password.read.take().map(Password::new);
+            with_password("has a new password", &users::set_password(desk, &user.user, password).await?)
+        }
+        UserCommand::Lock { user, reason } => told("locked", &users::lock(desk, &user.user, reason).await?),
+        UserCommand::Unlock(named) => told("unlocked", &users::unlock(desk, &named.user).await?),
+        UserCommand::MakeAdmin(named) => {
+            let held = users::make_admin(desk, &named.user).await?;
+            let news = if held.changed { "is an administrator now" } else { "is an administrator already" };
+            Reply::done(format!("Account {} {news}.", named.user), to_value(&held))
+        }
+        UserCommand::SignInLink { user, minutes } => {
+            let link = users::sign_in_link(desk, &user.user, Some(minutes)).await?;
+            let text = format!(
+                "A link that signs {} in, once, until {}. Whoever has it can use it.\n  {}",
+                link.username,
+                link.expires_at.format("%Y-%m-%d %H:%M UTC"),
+                link.url
+            );
+            Reply::done(text, to_value(&link))
+        }
+    })
+}
+
+fn told(what: &str, user: &UserView) -> Reply {
+    Reply::done(format!("Account {} {what}.", user.username), to_value(user))
+}
+
+fn with_password(what: &str, made: &WithPassword) -> Reply {
+    let mut text = format!("Account {} {what}.", made.user.username);
+    if let Some(password) = &made.password {
         text.push_str("\n  password  ");
-        text.push_str(made.expose());
+        text.push_str(password);
         text.push_str("   shown this once");
     }
-    Ok(Reply::Done { text, value })
+    Reply::done(text, to_value(made))
+}
+
+fn line(user: &UserView) -> String {
+    format!("{}  {}  {}  {}", user.id, user.username, user.email, user.state)
+}
+
+fn describe(detail: &UserDetail) -> String {
+    let user = &detail.user;
+    let time = |at: chrono::DateTime<chrono::Utc>| at.format("%Y-%m-%d %H:%M UTC").to_string();
+    let mut lines = vec![
+        format!("{}  {}", user.username, user.email),
+        format!("  id           {}", user.id),
+        format!("  subject      {}", user.sub),
+        format!("  state        {}", user.state),
+    ];
+    if let Some(reason) = &user.reason {
+        lines.push(format!("  reason       {reason}"));
+    }
+    let none = |list: &[String]| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
+    lines.extend([
+        format!("  roles        {}", none(&detail.roles)),
+        format!("  permissions  {}", none(&detail.effective_permissions)),
+        format!("  sessions     {}", detail.sessions),
+        format!("  created      {}", time(user.created_at)),
+        format!("  last sign-in {}", user.last_sign_in_at.map_or_else(|| "never".to_owned(), time)),
+    ]);
+    lines.join("\n")
 }
