@@ -157,11 +157,6 @@ impl From<AdminError> for Reply {
     }
 }
 
-/// A storage error as an answer; the detail goes to the log.
-pub(super) fn store_failed(error: StoreError) -> Reply {
-    AdminError::from(error).into()
-}
-
 /// A view as scripts read it.
 pub(super) fn to_value(view: &impl Serialize) -> Value {
     serde_json::to_value(view).unwrap_or_default()
