@@ -14,6 +14,7 @@ mod browser;
 mod budgets;
 mod cli;
 mod faults;
+mod nodes;
 mod oauth;
 mod pages;
 mod relying_party;

@@ -24,6 +24,7 @@ pub mod prelude {
     pub use super::flow;
     pub use super::flow::AuthRequest;
     pub use super::postgres::PrivatePostgres;
+    pub use super::redis::PrivateRedis;
     pub use super::signet::{Database, Signet};
     pub use super::wait::{PATIENCE, eventually};
 }

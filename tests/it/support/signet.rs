@@ -35,6 +35,7 @@ pub enum Database {
 pub struct Signet {
     child: Option<Child>,
     issuer: String,
+    base: String,
     port: Port,
     database_url: Option<String>,
     environment: Vec<(String, String)>,
@@ -69,7 +70,8 @@ impl Signet {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         Self {
             child: None,
-            issuer: format!("http://localhost:{}", port.number()),
+            issuer: base(&port),
+            base: base(&port),
             port,
             database_url,
             environment: environment.iter().map(owned).collect(),
@@ -79,14 +81,40 @@ impl Signet {
         }
     }
 
-    /// The issuer, which is also the base of every URL.
+    /// A second node of the same installation: the same issuer, database and settings, an address and files of its own.
+    /// The first one must have a `SIGNET_SECRET_KEY` that both read, and must live longer.
+    pub async fn beside(&self, environment: &[(&str, &str)]) -> Self {
+        let port = Port::reserve();
+        let further = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let mut node = Self {
+            child: None,
+            issuer: self.issuer.clone(),
+            base: base(&port),
+            port,
+            database_url: self.database_url.clone(),
+            environment: self.environment.iter().cloned().chain(further).collect(),
+            http: self.http.clone(),
+            folder: scratch(),
+            _schema: None,
+        };
+        node.launch().await;
+        node
+    }
+
+    /// Changes a setting for what is started from now on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// The issuer; of a single node also the base of every URL.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
     /// Absolute URL of a path such as `/oauth/token`.
     pub fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.issuer)
+        format!("{}{path}", self.base)
     }
 
     /// Port it listens on, on 127.0.0.1.
@@ -201,7 +229,11 @@ impl Signet {
             let taken = news.contains("in use") || news.contains("taken");
             assert!(taken, "the program ended at start\n{said}");
             self.port = Port::reserve();
-            self.issuer = format!("http://localhost:{}", self.port());
+            let alone = self.issuer == self.base;
+            self.base = base(&self.port);
+            if alone {
+                self.issuer = self.base.clone();
+            }
         }
         panic!("no port found in three attempts\n{}", self.output());
     }
@@ -246,6 +278,10 @@ impl Signet {
     }
 }
 
+fn base(port: &Port) -> String {
+    format!("http://localhost:{}", port.number())
+}
+
 impl Drop for Signet {
     fn drop(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -253,7 +289,7 @@ impl Drop for Signet {
             let _ = child.wait();
         }
         if std::thread::panicking() {
-            eprintln!("--- output of {}\n{}", self.issuer, self.output());
+            eprintln!("--- output of {}\n{}", self.base, self.output());
         }
     }
 }

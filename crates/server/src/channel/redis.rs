@@ -107,13 +107,11 @@ async fn publish(link: Link, store: Store, channel: Arc<Channel>, mut jobs: mpsc
         if sent {
             broken = None;
             channel.counts.sent.fetch_add(1, Ordering::Relaxed);
-            metrics::counter!("signet_channel_notices_total", "way" => "sent").increment(1);
         } else {
             if !open {
                 broken = Some(Instant::now());
             }
             channel.counts.dropped.fetch_add(1, Ordering::Relaxed);
-            metrics::counter!("signet_channel_notices_total", "way" => "dropped").increment(1);
         }
     }
 }
@@ -170,7 +168,6 @@ async fn hear(link: &Link, app: &App) -> Result<bool, tokio::time::error::Elapse
         match notice {
             Some(notice) => {
                 app.channel.counts.received.fetch_add(1, Ordering::Relaxed);
-                metrics::counter!("signet_channel_notices_total", "way" => "received").increment(1);
                 // A place is missing: it was lost, or its transaction was rolled back. The table knows.
                 if notice.seq != last.saturating_add(1) {
                     app.channel.wake.notify_one();

@@ -1,0 +1,103 @@
+//! Signing keys in the course of time, on two nodes.
+
+use diesel::connection::SimpleConnection as _;
+use serde_json::Value;
+
+use super::{Nodes, SECRET, count, document, published, service, signing_key, within};
+use crate::support::prelude::*;
+
+/// Another secret key.
+const NEWER: &str = "YSBuZXdlciBzZWNyZXQga2V5IG9mIHRoZSBzYW1lIG5vZGVz";
+
+async fn keys(signet: &Signet) -> Vec<Value> {
+    signet.cli_json(&["keys", "list", "--json"], "").await.as_array().expect("a list").clone()
+}
+
+fn states(keys: &[Value], alg: &str) -> Vec<String> {
+    let mut states: Vec<_> =
+        keys.iter().filter(|key| key["alg"] == alg).map(|key| flow::member(key, "state").to_owned()).collect();
+    states.sort();
+    states
+}
+
+/// rotation by hand moves the keys of the algorithm that was asked for, or of all; each is recorded.
+#[tokio::test]
+async fn rotation_by_hand() {
+    let signet = Signet::start(Database::Postgres).await;
+    assert_eq!(states(&keys(&signet).await, "ES256"), ["active", "next"]);
+    signet.cli_json(&["keys", "rotate", "--alg", "ES256", "--json"], "").await;
+    assert_eq!(states(&keys(&signet).await, "ES256"), ["active", "next", "retiring"]);
+    assert_eq!(states(&keys(&signet).await, "RS256"), ["active", "next"]);
+    signet.cli_json(&["keys", "rotate", "--json"], "").await;
+    assert_eq!(states(&keys(&signet).await, "ES256"), ["active", "next", "retiring", "retiring"]);
+    assert_eq!(states(&keys(&signet).await, "RS256"), ["active", "next", "retiring"]);
+    assert_eq!(count(&signet, "audit WHERE event = 'key.rotated' AND actor_kind = 'operator'"), 2);
+    let unknown = signet.cli(&["keys", "rotate", "--alg", "HS256"]).await;
+    assert!(!unknown.status.success(), "{unknown:?}");
+}
+
+/// the schedule rotates once, however many nodes there are; what has had its time is published no more, and is
+/// kept without its private part.
+#[tokio::test]
+async fn the_schedule_rotates_once() {
+    let mut nodes = Nodes::start(&[]).await;
+    let client = service(&nodes.a).await;
+    let first = signing_key(&nodes.a, &client).await;
+    nodes
+        .a
+        .database()
+        .batch_execute("UPDATE signing_keys SET changed_at = now() - interval '91 days'")
+        .expect("ninety-one days");
+    // They look at the start.
+    nodes.b.restart().await;
+    nodes.a.restart().await;
+    let second = within("the schedule rotates", async || {
+        let kid = signing_key(&nodes.a, &client).await;
+        (kid != first).then_some(kid)
+    })
+    .await;
+    within("  on both nodes", async || (signing_key(&nodes.b, &client).await == second).then_some(())).await;
+    within("  for both algorithms", async || {
+        (count(&nodes.a, "audit WHERE event = 'key.rotated' AND actor_kind = 'system'") == 2).then_some(())
+    })
+    .await;
+    assert!(published(&nodes.b, "ES256").await.contains(&first));
+
+    nodes
+        .a
+        .database()
+        .batch_execute("UPDATE signing_keys SET changed_at = now() - interval '71 minutes' WHERE state = 'retiring'")
+        .expect("an hour and eleven minutes");
+    nodes.a.restart().await;
+    within("a retired key is published no more", async || {
+        (!published(&nodes.b, "ES256").await.contains(&first)).then_some(())
+    })
+    .await;
+    assert_eq!(count(&nodes.a, "audit WHERE event = 'key.rotated'"), 2, "nobody rotated again");
+    assert_eq!(count(&nodes.a, "audit WHERE event = 'key.retired'"), 2);
+    assert_eq!(count(&nodes.a, "signing_keys WHERE state = 'retired' AND octet_length(sealed) < 600"), 2);
+}
+
+/// stored keys are sealed anew under the newest secret key, once; the older one is then not needed, and what the
+/// keys produce stays.
+#[tokio::test]
+async fn sealed_anew() {
+    let mut signet = Signet::start_with(Database::Postgres, &[("SIGNET_SECRET_KEY", SECRET)]).await;
+    let client = signet.client(ClientSpec::confidential()).await;
+    let tokens = flow::tokens(&signet, &client, &crate::scene::admin()).await;
+    let before = document(&signet, "/oauth/jwks").await;
+    signet.terminate().await;
+
+    signet.set("SIGNET_SECRET_KEY", &format!("{NEWER},{SECRET}"));
+    let first = signet.cli_json(&["keys", "reseal", "--json"], "").await;
+    assert_eq!(first["resealed"], count(&signet, "signing_keys") + count(&signet, "derivation_keys"));
+    assert_eq!(signet.cli_json(&["keys", "reseal", "--json"], "").await["resealed"], 0);
+
+    signet.set("SIGNET_SECRET_KEY", NEWER);
+    signet.restart().await;
+    assert_eq!(document(&signet, "/oauth/jwks").await, before);
+    let refreshed = flow::refresh(&signet, &client, flow::member(&tokens, "refresh_token")).await;
+    let refreshed = flow::granted(refreshed).await;
+    let old = flow::jwt_payload(flow::member(&tokens, "id_token"));
+    assert_eq!(flow::jwt_payload(flow::member(&refreshed, "id_token"))["sub"], old["sub"]);
+}

@@ -1,0 +1,122 @@
+//! Two nodes of one installation: what one does, the other knows.
+
+mod keys;
+mod silence;
+mod spread;
+
+use std::time::Instant;
+
+use diesel::{QueryableByName, RunQueryDsl as _, sql_types::Int8};
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use crate::scene::admin;
+use crate::support::prelude::*;
+
+/// A secret key that both nodes read; made for these tests.
+pub const SECRET: &str = "bm9kZXMgb2Ygb25lIGluc3RhbGxhdGlvbiBzaGFyZSBpdCE=";
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = Int8)]
+    count: i64,
+}
+
+/// Two nodes on one schema. The second is dropped first.
+pub struct Nodes {
+    pub b: Signet,
+    pub a: Signet,
+}
+
+impl Nodes {
+    /// Both with these further settings.
+    pub async fn start(environment: &[(&str, &str)]) -> Self {
+        let mut settings = vec![("SIGNET_SECRET_KEY", SECRET)];
+        settings.extend_from_slice(environment);
+        let a = Signet::start_with(Database::Postgres, &settings).await;
+        let b = a.beside(&[]).await;
+        Self { b, a }
+    }
+
+    /// Tokens that A issues to the administrator, with the code and verifier they came from.
+    pub async fn sign_in(&self, client: &Client) -> (Value, String, String) {
+        let request = AuthRequest::new(client);
+        let code = flow::code(&self.a, &mut Browser::new(&self.a), &request, &admin()).await;
+        let tokens = flow::granted(flow::exchange(&self.a, client, &code, &request.verifier).await).await;
+        (tokens, code, request.verifier)
+    }
+
+    /// Waits until B refuses an access token.
+    pub async fn refused_at_b(&self, what: &str, tokens: &Value) {
+        within(what, async || {
+            let status = status_of(&self.b, tokens).await;
+            (status == StatusCode::UNAUTHORIZED).then_some(())
+        })
+        .await;
+    }
+}
+
+/// What userinfo of a node says to an access token.
+pub async fn status_of(node: &Signet, tokens: &Value) -> StatusCode {
+    flow::userinfo(node, flow::member(tokens, "access_token")).await.status()
+}
+
+/// Polls until there is a value, and prints how long that took.
+pub async fn within<T>(what: &str, probe: impl AsyncFnMut() -> Option<T>) -> T {
+    let from = Instant::now();
+    let found = eventually(PATIENCE, what, probe).await;
+    eprintln!("{what}: {:?}", from.elapsed());
+    found
+}
+
+/// A number of rows.
+pub fn count(signet: &Signet, from: &str) -> i64 {
+    let row: Count = diesel::sql_query(format!("SELECT count(*) AS count FROM {from}"))
+        .get_result(&mut signet.database())
+        .expect("a count");
+    row.count
+}
+
+/// A JSON document of a node.
+pub async fn document(node: &Signet, path: &str) -> Value {
+    node.http().get(node.url(path)).send().await.expect("an answer").json().await.expect("JSON")
+}
+
+/// The identifiers of the published keys of an algorithm.
+pub async fn published(node: &Signet, alg: &str) -> Vec<String> {
+    let set = document(node, "/oauth/jwks").await;
+    let keys = set["keys"].as_array().expect("keys").iter().filter(|key| key["alg"] == alg);
+    keys.map(|key| flow::member(key, "kid").to_owned()).collect()
+}
+
+/// A client that gets tokens for itself.
+pub async fn service(node: &Signet) -> Client {
+    let spec = ClientSpec {
+        redirect_uris: Vec::new(),
+        grant_types: vec!["client_credentials".to_owned()],
+        ..ClientSpec::confidential()
+    };
+    node.client(spec).await
+}
+
+/// The answer to a service that asks a node for a token.
+pub async fn serve(node: &Signet, client: &Client) -> reqwest::Response {
+    flow::token(node, client, &[("grant_type", "client_credentials")]).await
+}
+
+/// The key that a node signs access tokens with.
+pub async fn signing_key(node: &Signet, client: &Client) -> String {
+    let tokens = flow::granted(serve(node, client).await).await;
+    flow::member(&flow::jwt_header(flow::member(&tokens, "access_token")), "kid").to_owned()
+}
+
+/// How many notices a node heard over Redis.
+pub async fn heard_over_redis(node: &Signet) -> u64 {
+    let answer = node.http().get(node.url("/metrics")).send().await.expect("an answer");
+    let text = answer.text().await.expect("metrics");
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("signet_change_channel_notices_total{") && line.contains("\"received\""));
+    let number = line.and_then(|line| line.rsplit(' ').next()).expect("the notices received");
+    number.parse().expect("a number")
+}

@@ -1,0 +1,142 @@
+//! With Redis, without it, and with Redis that comes and goes.
+
+use reqwest::StatusCode;
+
+use super::{Nodes, document, heard_over_redis, published, serve, service, signing_key, status_of, within};
+use crate::support::prelude::*;
+
+/// By which way B must have heard.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Table,
+    Redis,
+}
+
+/// Runs `act` and checks that a notice of it came to B over Redis, or that none did.
+async fn by(way: Way, nodes: &Nodes, act: impl AsyncFnOnce()) {
+    if way == Way::Table {
+        return act().await;
+    }
+    let before = heard_over_redis(&nodes.b).await;
+    act().await;
+    within("  Redis brought a notice", async || (heard_over_redis(&nodes.b).await > before).then_some(())).await;
+}
+
+/// A token revoked on A is refused on B.
+async fn a_revoked_token(nodes: &Nodes, client: &Client, way: Way) {
+    let (tokens, code, verifier) = nodes.sign_in(client).await;
+    assert_eq!(status_of(&nodes.b, &tokens).await, StatusCode::OK, "B accepts what A signed");
+    by(way, nodes, async || {
+        // A replayed code ends what it had given.
+        let replay = flow::exchange(&nodes.a, client, &code, &verifier).await;
+        assert_eq!(flow::refused(replay).await, (400, "invalid_grant".to_owned()));
+        assert_eq!(status_of(&nodes.a, &tokens).await, StatusCode::UNAUTHORIZED, "A knows at once");
+        nodes.refused_at_b("a token revoked on A is refused on B", &tokens).await;
+    })
+    .await;
+}
+
+/// A key rotated on A signs on B; it was published before, and both publish the same.
+async fn a_rotated_key(nodes: &Nodes, way: Way) {
+    let client = service(&nodes.a).await;
+    let (old, before) = (signing_key(&nodes.b, &client).await, published(&nodes.b, "ES256").await);
+    by(way, nodes, async || {
+        nodes.a.cli_json(&["keys", "rotate", "--alg", "ES256", "--json"], "").await;
+        let new = within("a key rotated on A signs on B", async || {
+            let kid = signing_key(&nodes.b, &client).await;
+            (kid != old).then_some(kid)
+        })
+        .await;
+        assert!(before.contains(&new), "{new} was published ahead: {before:?}");
+        assert!(published(&nodes.b, "ES256").await.contains(&old), "{old} stays published");
+        within("  A and B publish the same keys", async || {
+            let (a, b) = (document(&nodes.a, "/oauth/jwks").await, document(&nodes.b, "/oauth/jwks").await);
+            (a == b).then_some(())
+        })
+        .await;
+    })
+    .await;
+}
+
+/// A client disabled on A is refused on B, and so is what it was given.
+async fn a_disabled_client(nodes: &Nodes, way: Way) {
+    let client = nodes.a.client(ClientSpec::confidential()).await;
+    let (tokens, ..) = nodes.sign_in(&client).await;
+    let service = service(&nodes.a).await;
+    assert_eq!(serve(&nodes.b, &service).await.status(), StatusCode::OK);
+    assert_eq!(status_of(&nodes.b, &tokens).await, StatusCode::OK);
+    by(way, nodes, async || {
+        for id in [&service.id, &client.id] {
+            nodes.a.cli_json(&["client", "disable", id, "--json"], "").await;
+        }
+        within("a client disabled on A is refused on B", async || {
+            let answer = serve(&nodes.b, &service).await;
+            (answer.status() == StatusCode::UNAUTHORIZED).then_some(())
+        })
+        .await;
+        nodes.refused_at_b("  and so is what it was given", &tokens).await;
+    })
+    .await;
+}
+
+async fn everything(nodes: &Nodes, way: Way) {
+    let client = nodes.a.client(ClientSpec::confidential()).await;
+    a_revoked_token(nodes, &client, way).await;
+    a_rotated_key(nodes, way).await;
+    a_disabled_client(nodes, way).await;
+}
+
+/// Waits until Redis is in this state at a node, by its readiness report; the node stays ready.
+async fn redis_is(node: &Signet, state: &str) {
+    within(&format!("Redis is {state} for a node"), async || {
+        let answer = node.http().get(node.url("/readyz")).send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::OK, "a node is ready without Redis");
+        let report: serde_json::Value = answer.json().await.expect("a report");
+        (report["components"]["redis"]["status"] == state).then_some(())
+    })
+    .await;
+}
+
+/// without Redis nodes hear of each other through the database.
+#[tokio::test]
+async fn without_redis() {
+    let nodes = Nodes::start(&[]).await;
+    everything(&nodes, Way::Table).await;
+}
+
+/// with Redis it is Redis that brings the news.
+#[tokio::test]
+async fn over_redis() {
+    let redis = PrivateRedis::start().await;
+    let nodes = Nodes::start(&[("REDIS_URL", &redis.url())]).await;
+    redis_is(&nodes.b, "ok").await;
+    everything(&nodes, Way::Redis).await;
+}
+
+/// with Redis killed, started empty and flushed in the middle nothing is missed; while it is away the
+/// database carries, and a node can start.
+#[tokio::test]
+async fn with_redis_that_comes_and_goes() {
+    let mut redis = PrivateRedis::start().await;
+    let mut nodes = Nodes::start(&[("REDIS_URL", &redis.url())]).await;
+    let client = nodes.a.client(ClientSpec::confidential()).await;
+    redis_is(&nodes.b, "ok").await;
+    a_revoked_token(&nodes, &client, Way::Redis).await;
+
+    // Killed while a token is being revoked: the table has it.
+    let (tokens, code, verifier) = nodes.sign_in(&client).await;
+    redis.kill();
+    let replay = flow::exchange(&nodes.a, &client, &code, &verifier).await;
+    assert_eq!(flow::refused(replay).await, (400, "invalid_grant".to_owned()));
+    nodes.refused_at_b("a token revoked as Redis dies is refused on B", &tokens).await;
+    redis_is(&nodes.b, "degraded").await;
+    everything(&nodes, Way::Table).await;
+    nodes.b.restart().await;
+    a_revoked_token(&nodes, &client, Way::Table).await;
+
+    redis.restart().await;
+    redis_is(&nodes.a, "ok").await;
+    redis_is(&nodes.b, "ok").await;
+    assert_eq!(redis.command(&["FLUSHALL"]).await, "+OK");
+    everything(&nodes, Way::Redis).await;
+}
