@@ -88,7 +88,18 @@ struct NewResourceRow<'a> {
     updated_at: DateTime<Utc>,
 }
 
+/// The advisory lock of [`Tx::take_turn_to_apply`].
+const APPLY: i64 = 0x5349_474e_4150_504c;
+
 impl Tx<'_> {
+    /// Waits until no other transaction makes things as a file says, until the end of this one. One statement.
+    pub fn take_turn_to_apply(&mut self) -> Result<(), StoreError> {
+        diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
+            .bind::<diesel::sql_types::Int8, _>(APPLY)
+            .execute(self.conn)?;
+        Ok(())
+    }
+
     /// The API with that identifier. One statement.
     pub fn resource(&mut self, identifier: &str) -> Result<Option<Resource>, StoreError> {
         resources::table

@@ -4,6 +4,7 @@
 //! in one transaction, and answers a plain value. It knows nothing of HTTP or of the command line.
 
 mod act;
+pub mod apply;
 pub mod clients;
 pub mod keys;
 pub mod resources;

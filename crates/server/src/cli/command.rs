@@ -11,8 +11,8 @@ use serde_json::Value;
 use signet_storage::StoreError;
 
 use super::{
-    client::ClientCommand, exit::Exit, keys::KeysCommand, resource::ResourceCommand, role::RoleCommand,
-    user::UserCommand,
+    apply::ApplyCommand, client::ClientCommand, exit::Exit, keys::KeysCommand, resource::ResourceCommand,
+    role::RoleCommand, user::UserCommand,
 };
 use crate::admin::{AdminError, Desk};
 
@@ -25,6 +25,16 @@ pub(crate) trait Run: Sized {
 
     /// At the desk: in this process, or in the server that holds the database.
     async fn run(self, desk: &Desk) -> Result<Reply, Reply>;
+}
+
+impl<T: Run> Run for Box<T> {
+    fn prepare(&mut self) -> Result<(), Reply> {
+        T::prepare(self)
+    }
+
+    async fn run(self, desk: &Desk) -> Result<Reply, Reply> {
+        T::run(*self, desk).await
+    }
 }
 
 macro_rules! commands {
@@ -61,6 +71,8 @@ commands! {
     /// APIs that tokens are for.
     #[command(subcommand)]
     Resource(ResourceCommand),
+    /// Make APIs, roles and clients as a file says.
+    Apply(Box<ApplyCommand>),
     /// Accounts.
     #[command(subcommand)]
     User(UserCommand),

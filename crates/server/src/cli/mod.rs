@@ -1,5 +1,6 @@
 //! The command line.
 
+pub mod apply;
 pub mod client;
 pub mod command;
 mod docs;

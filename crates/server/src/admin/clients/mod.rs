@@ -20,7 +20,7 @@ pub use view::{ClientChange, ClientIssued, ClientView, NewClient, RotateSecret};
 
 /// Registers a client. Its secret, where it has one, is in the answer and nowhere else.
 pub async fn create(desk: &Desk, new: NewClient) -> Result<ClientIssued, AdminError> {
-    desk.act(move |act| create_in(act, new)).await
+    desk.act(move |act| create_in(act, new, None)).await
 }
 
 /// One client.
@@ -112,8 +112,12 @@ pub async fn enable(desk: &Desk, client_id: &str) -> Result<ClientView, AdminErr
     .await
 }
 
-/// [`create`] within a greater act.
-pub(crate) fn create_in(act: &mut Act<'_, '_>, new: NewClient) -> Result<ClientIssued, AdminError> {
+/// [`create`] within a greater act. A secret that was `given` is not in the answer.
+pub(crate) fn create_in(
+    act: &mut Act<'_, '_>,
+    new: NewClient,
+    given: Option<Secret>,
+) -> Result<ClientIssued, AdminError> {
     let made = act.turn.uuid().simple().to_string();
     let id = ClientId::parse(new.client_id.as_deref().unwrap_or(&made)).ok_or_else(|| {
         AdminError::invalid("invalid_client_metadata", "client_id", "Use 1 to 2048 bytes, no control characters.")
@@ -125,16 +129,17 @@ pub(crate) fn create_in(act: &mut Act<'_, '_>, new: NewClient) -> Result<ClientI
             "\"playground\" belongs to Signet itself. Choose another.",
         ));
     }
-    let secret = act.turn.secret();
-    let settings = Settings::of_new(new)?.check(&act.desk.realm)?;
-    let secret = settings.wants_secret().then_some(secret);
-    let client = settings.into_client(id, secret.as_ref().map(Secret::digest))?;
+    let made = act.turn.secret();
+    let settings = Settings::of_new(new).check(&act.desk.realm)?;
+    let secret = settings.wants_secret().then_some(made);
+    let digest = given.as_ref().or(secret.as_ref()).map(Secret::digest);
+    let client = settings.into_client(id, digest)?;
     within_reach(act, &client)?;
     let Some(written) = act.tx.create_client(&client, act.turn.now())? else {
         return Err(AdminError::conflict("client_exists", "There is a client with this identifier. Choose another."));
     };
     act.record(EventKind::ClientCreated, object(&client.id), Some(&written.client), None)?;
-    Ok(ClientIssued { client: ClientView::of(&written), client_secret: secret })
+    Ok(ClientIssued { client: ClientView::of(&written), client_secret: secret.filter(|_| given.is_none()) })
 }
 
 /// [`update`] within a greater act.
@@ -152,26 +157,47 @@ pub(crate) fn update_in(
         ));
     }
     let settings = Settings::of(&record.client).with(change);
-    write_settings(act, record, settings)
+    write_settings(act, record, settings, None)
 }
 
-/// Writes settings over those of a client that is locked. What is the same already is not written.
+/// Writes settings over those of a client that is locked. What is the same already is not written. Where it comes to
+/// need a secret it is the one `given`, or one that is made and answered.
 pub(crate) fn write_settings(
     act: &mut Act<'_, '_>,
     record: ClientRecord,
     settings: Settings,
+    given: Option<Secret>,
 ) -> Result<ClientIssued, AdminError> {
     let settings = settings.check(&act.desk.realm)?;
     let changed = settings.differences(&Settings::of(&record.client));
     if changed.is_empty() {
         return Ok(ClientIssued { client: ClientView::of(&record), client_secret: None });
     }
-    let made = act.turn.secret();
+    let shown = given.is_none();
+    let made = given.unwrap_or_else(|| act.turn.secret());
     let (client, secret) = settings.over(record.client, made)?;
+    let secret = secret.filter(|_| shown);
     within_reach(act, &client)?;
     let written = act.tx.update_client(&client, act.turn.now())?;
     act.record(EventKind::ClientUpdated, object(&client.id), Some(&written.client), Some(changed.join(",")))?;
     Ok(ClientIssued { client: ClientView::of(&written), client_secret: secret })
+}
+
+/// Makes `given` the secret of a client that has one, if it is another. Answers whether it was.
+pub(crate) fn set_secret(act: &mut Act<'_, '_>, id: &ClientId, given: &Secret) -> Result<bool, AdminError> {
+    let record = locked(act, id)?;
+    let digest = ClientSecret::Hashed(given.digest());
+    let auth = match &record.client.auth {
+        ClientAuth::None => return Ok(false),
+        ClientAuth::SecretBasic(_) => ClientAuth::SecretBasic(digest),
+        ClientAuth::SecretPost(_) => ClientAuth::SecretPost(digest),
+    };
+    if auth == record.client.auth {
+        return Ok(false);
+    }
+    let written = act.tx.update_client(&Client { auth, ..record.client }, act.turn.now())?;
+    act.record(EventKind::ClientSecretRotated, object(id), Some(&written.client), None)?;
+    Ok(true)
 }
 
 /// [`delete`] within a greater act.

@@ -43,12 +43,12 @@ fn wrong(field: &'static str, message: impl Into<std::borrow::Cow<'static, str>>
 
 impl Settings {
     /// Those of a new client, defaults filled in.
-    pub fn of_new(new: NewClient) -> Result<Self, AdminError> {
+    pub fn of_new(new: NewClient) -> Self {
         let custom_scheme = |uri: &String| is_local_redirect(uri) && !uri.starts_with("http");
         let native = !new.redirect_uris.is_empty() && new.redirect_uris.iter().all(custom_scheme);
         let application_type = if native { ApplicationType::Native } else { ApplicationType::Web };
         let standard = || scope::STANDARD.iter().map(|(name, _)| *name).collect::<Scopes>().to_string();
-        Ok(Self {
+        Self {
             name: new.client_name,
             redirect_uris: new.redirect_uris,
             post_logout_redirect_uris: new.post_logout_redirect_uris,
@@ -60,7 +60,7 @@ impl Settings {
             default_audience: new.default_audience,
             pkce: new.pkce.unwrap_or_default(),
             refresh_rotation: new.refresh_rotation.unwrap_or_default(),
-        })
+        }
     }
 
     /// Those of a client that exists.

@@ -1,0 +1,264 @@
+//! `signet apply`: makes APIs, roles and clients as a file says, in one transaction (R-69a).
+//!
+//! The plan is what the same work writes, taken back: whatever would refuse the change refuses the plan.
+
+mod roles;
+mod secrets;
+mod state;
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
+
+use serde::Serialize;
+use signet_oidc::{
+    client::ClientSource,
+    id::ClientId,
+    secret::{Digest, Secret},
+};
+use signet_storage::{clients::ClientFilter, resources::ResourceFilter};
+
+use super::{Act, AdminError, Desk, Refusal, clients, resources};
+use crate::startup::PLAYGROUND_CLIENT;
+
+pub use secrets::Secrets;
+pub use state::{ClientState, MAX_BYTES, Section, State};
+
+/// What is done with something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// It is made.
+    Create,
+    /// It is changed.
+    Update,
+    /// It goes.
+    Delete,
+    /// It is as the file says.
+    Unchanged,
+}
+
+/// One thing and what is done with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// What is done.
+    pub action: Action,
+    /// `resource`, `role` or `client`.
+    pub kind: &'static str,
+    /// Which one.
+    pub name: String,
+    /// The members that change.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<String>,
+}
+
+/// Everything that is done, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Plan(pub Vec<Step>);
+
+impl Plan {
+    /// The steps that change something.
+    pub fn changes(&self) -> impl Iterator<Item = &Step> {
+        self.0.iter().filter(|step| step.action != Action::Unchanged)
+    }
+
+    /// Whether everything is as the file says.
+    pub fn is_empty(&self) -> bool {
+        self.changes().next().is_none()
+    }
+
+    /// Differs wherever another change would be made.
+    pub fn fingerprint(&self) -> String {
+        let changes: Vec<&Step> = self.changes().collect();
+        Digest::of(format!("{changes:?}").as_bytes()).to_text()
+    }
+
+    fn note(&mut self, action: Action, kind: &'static str, name: &str, changed: Vec<String>) {
+        self.0.push(Step { action, kind, name: name.to_owned(), changed });
+    }
+}
+
+/// What was done, and the secrets that were made.
+#[derive(Debug, Clone, Default)]
+pub struct Applied {
+    /// What was done.
+    pub plan: Plan,
+    /// New secrets by client; they are nowhere else.
+    pub secrets: Vec<(String, Secret)>,
+}
+
+/// What [`apply`] would do. Nothing is changed.
+pub async fn plan(desk: &Desk, state: State, secrets: Secrets) -> Result<Plan, AdminError> {
+    let planned = Arc::new(Mutex::new(None));
+    let kept = Arc::clone(&planned);
+    let taken_back = desk
+        .act(move |act| {
+            let applied = work(act, &state, &secrets)?;
+            if let Ok(mut kept) = kept.lock() {
+                *kept = Some(applied.plan);
+            }
+            Err::<(), _>(AdminError::conflict("planned", "Nothing was changed."))
+        })
+        .await;
+    let planned = planned.lock().ok().and_then(|mut planned| planned.take());
+    match (planned, taken_back) {
+        (Some(plan), Err(AdminError::Conflict(_))) => Ok(plan),
+        (_, Err(error)) => Err(error),
+        (_, Ok(())) => Ok(Plan::default()),
+    }
+}
+
+/// Does what the file says, all of it or nothing. With `expected`, the fingerprint of a plan that somebody saw, it is
+/// refused when something else would be done now.
+pub async fn apply(
+    desk: &Desk,
+    state: State,
+    secrets: Secrets,
+    expected: Option<String>,
+) -> Result<Applied, AdminError> {
+    desk.act(move |act| {
+        let applied = work(act, &state, &secrets)?;
+        if expected.is_some_and(|expected| expected != applied.plan.fingerprint()) {
+            return Err(AdminError::conflict(
+                "changed_meanwhile",
+                "Something was changed since the plan was shown. Nothing was done: run it again and look at the new plan.",
+            ));
+        }
+        Ok(applied)
+    })
+    .await
+}
+
+fn work(act: &mut Act<'_, '_>, state: &State, secrets: &Secrets) -> Result<Applied, AdminError> {
+    state.check().map_err(|message| AdminError::invalid("invalid_state", "state", format!("{message}.")))?;
+    // One at a time: what the second one finds is what the first one left.
+    act.tx.take_turn_to_apply()?;
+    let mut applied = Applied::default();
+    if let Some(section) = &state.resources {
+        apply_resources(act, section, &mut applied.plan)?;
+    }
+    if let Some(section) = &state.roles {
+        roles::apply(act, section, &mut applied.plan)?;
+    }
+    if let Some(section) = &state.clients {
+        apply_clients(act, section, secrets, &mut applied)?;
+    }
+    Ok(applied)
+}
+
+/// Says which entry of the file is refused.
+fn within(kind: &'static str, name: &str, error: AdminError) -> AdminError {
+    let place = |refusal: Refusal| {
+        let member = refusal.field.map(|field| format!(": {field}")).unwrap_or_default();
+        let shown: String = name.chars().take(120).collect();
+        Refusal { message: format!("{kind} {shown:?}{member}: {}", refusal.message).into(), ..refusal }
+    };
+    match error {
+        // The file names it: what is missing is something it refers to.
+        AdminError::NotFound(refusal) | AdminError::Invalid(refusal) => AdminError::Invalid(place(refusal)),
+        AdminError::Forbidden(refusal) => AdminError::Forbidden(place(refusal)),
+        AdminError::Conflict(refusal) => AdminError::Conflict(place(refusal)),
+        other => other,
+    }
+}
+
+fn owned(names: &[&'static str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+fn apply_resources(
+    act: &mut Act<'_, '_>,
+    section: &Section<resources::NewResource>,
+    plan: &mut Plan,
+) -> Result<(), AdminError> {
+    const KIND: &str = "resource";
+    let mut listed = BTreeSet::new();
+    for wanted in &section.items {
+        let name = &wanted.identifier;
+        let refused = |error| within(KIND, name, error);
+        listed.insert(name.clone());
+        let Some(stored) = act.tx.lock_resource(name)? else {
+            resources::create_in(act, wanted.clone()).map_err(refused)?;
+            plan.note(Action::Create, KIND, name, Vec::new());
+            continue;
+        };
+        let changed = resources::write(act, stored, wanted.clone()).map_err(refused)?.1;
+        let action = if changed.is_empty() { Action::Unchanged } else { Action::Update };
+        plan.note(action, KIND, name, owned(&changed));
+    }
+    if !section.prune {
+        return Ok(());
+    }
+    for gone in act.tx.resources(&ResourceFilter { limit: i64::from(i32::MAX), ..ResourceFilter::default() })? {
+        if !listed.contains(&gone.identifier) {
+            resources::delete_in(act, &gone.identifier).map_err(|error| within(KIND, &gone.identifier, error))?;
+            plan.note(Action::Delete, KIND, &gone.identifier, Vec::new());
+        }
+    }
+    Ok(())
+}
+
+fn apply_clients(
+    act: &mut Act<'_, '_>,
+    section: &Section<ClientState>,
+    secrets: &Secrets,
+    applied: &mut Applied,
+) -> Result<(), AdminError> {
+    const KIND: &str = "client";
+    let mut listed = BTreeSet::new();
+    for wanted in &section.items {
+        let name = &wanted.client_id;
+        listed.insert(name.clone());
+        let (action, changed, made) =
+            apply_client(act, wanted, secrets.get(name)).map_err(|error| within(KIND, name, error))?;
+        applied.plan.note(action, KIND, name, changed);
+        applied.secrets.extend(made.map(|secret| (name.clone(), secret)));
+    }
+    if !section.prune {
+        return Ok(());
+    }
+    for gone in act.tx.clients(&ClientFilter { limit: i64::from(i32::MAX), ..ClientFilter::default() })? {
+        let id = gone.client.id;
+        let ours = gone.client.source == ClientSource::Admin && id.as_str() != PLAYGROUND_CLIENT;
+        if ours && !listed.contains(id.as_str()) {
+            clients::delete_in(act, &id).map_err(|error| within(KIND, id.as_str(), error))?;
+            applied.plan.note(Action::Delete, KIND, id.as_str(), Vec::new());
+        }
+    }
+    Ok(())
+}
+
+/// What is done with one client, what changes, and the secret that was made for it.
+fn apply_client(
+    act: &mut Act<'_, '_>,
+    wanted: &ClientState,
+    given: Option<Secret>,
+) -> Result<(Action, Vec<String>, Option<Secret>), AdminError> {
+    if given.is_some() && wanted.token_endpoint_auth_method.as_deref() == Some("none") {
+        return Err(AdminError::invalid(
+            "invalid_client_metadata",
+            "token_endpoint_auth_method",
+            "A client with `none` has no secret: take secret_file or secret_env away.",
+        ));
+    }
+    let id = ClientId::parse(&wanted.client_id).ok_or_else(|| {
+        AdminError::invalid("invalid_client_metadata", "client_id", "Use 1 to 2048 bytes, no control characters.")
+    })?;
+    if act.tx.lock_client(&id)?.is_none() {
+        let made = clients::create_in(act, wanted.to_new(), given)?;
+        return Ok((Action::Create, Vec::new(), made.client_secret));
+    }
+    let record = clients::locked(act, &id)?;
+    let settings = clients::Settings::of_new(wanted.to_new()).check(&act.desk.realm)?;
+    let mut changed = owned(&settings.differences(&clients::Settings::of(&record.client)));
+    let written = clients::write_settings(act, record, settings, given.clone())?;
+    if let Some(given) = given
+        && clients::set_secret(act, &id, &given)?
+    {
+        changed.push("client_secret".to_owned());
+    }
+    let action = if changed.is_empty() { Action::Unchanged } else { Action::Update };
+    Ok((action, changed, written.client_secret))
+}
