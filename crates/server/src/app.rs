@@ -15,8 +15,10 @@ use signet_storage::{Store, StoreError, keys::Derivation, seal::Purpose};
 use crate::{
     channel::Channel,
     config::Config,
-    guard::{access::Permissions, cookies::CookieNames, proxy::TrustedProxies},
+    guard::{access::Permissions, cookies::CookieNames, proxy::TrustedProxies, rate_limits::Limiter},
     hashing::Hasher,
+    reload::Hooks,
+    startup,
     tls::Tls,
 };
 
@@ -46,6 +48,10 @@ pub struct App {
     pub proxies: ArcSwap<TrustedProxies>,
     /// How other nodes hear of this one, and it of them.
     pub channel: Arc<Channel>,
+    /// What happens when the settings are read again.
+    pub hooks: Hooks,
+    /// Counters of what is tried too often.
+    pub limits: Limiter,
     live: ArcSwap<Live>,
     published: ArcSwap<Published>,
     clients: Cache<ClientId, Arc<Client>>,
@@ -65,10 +71,11 @@ pub struct Live {
     pub realm: Arc<Realm>,
 }
 
-/// What discovery answers, rendered once per change of keys.
+/// What discovery answers, rendered once per change of keys or settings.
+#[derive(Clone)]
 pub struct Published {
     /// Signers and verifiers.
-    pub keyring: Keyring,
+    pub keyring: Arc<Keyring>,
     /// The key set and its entity tag.
     pub jwks: (Bytes, String),
     /// The discovery document and its entity tag.
@@ -128,6 +135,8 @@ impl App {
             permissions: Permissions::default(),
             channel: Arc::default(),
             forgotten: AtomicU64::new(0),
+            hooks: Hooks::default(),
+            limits: Limiter::default(),
             live: ArcSwap::from_pointee(Live { realm: Arc::new(parts.realm), config: parts.config }),
         })
     }
@@ -150,6 +159,20 @@ impl App {
     /// What discovery answers now.
     pub fn published(&self) -> Arc<Published> {
         self.published.load_full()
+    }
+
+    /// Goes on with other settings: one request sees the old ones or the new ones, never both.
+    pub fn take_over(&self, config: Arc<Config>) {
+        let old = self.realm();
+        let realm = startup::realm(&config, old.id);
+        self.proxies.store(Arc::new(TrustedProxies::new(config.proxy.trusted.clone())));
+        let registers = old.registration_open != realm.registration_open;
+        let realm = Arc::new(realm);
+        self.live.store(Arc::new(Live { config, realm: Arc::clone(&realm) }));
+        if registers {
+            let discovery = discovery(&realm);
+            self.published.rcu(|now| Published { discovery: discovery.clone(), ..Published::clone(now) });
+        }
     }
 
     /// Reads the signing keys anew: one of them signs from here on, the published set is theirs.
@@ -210,11 +233,14 @@ impl App {
 
 impl Published {
     fn new(keyring: Keyring, realm: &Realm) -> Self {
-        let acr: Vec<&str> = signet_mfa::Acr::REACHABLE.iter().map(|acr| acr.as_str()).collect();
         let jwks = tagged(keyring.jwks().to_string());
-        let discovery = tagged(signet_oidc::discovery::document(realm, &acr).to_string());
-        Self { keyring, jwks, discovery }
+        Self { keyring: Arc::new(keyring), jwks, discovery: discovery(realm) }
     }
+}
+
+fn discovery(realm: &Realm) -> (Bytes, String) {
+    let acr: Vec<&str> = signet_mfa::Acr::REACHABLE.iter().map(|acr| acr.as_str()).collect();
+    tagged(signet_oidc::discovery::document(realm, &acr).to_string())
 }
 
 fn tagged(body: String) -> (Bytes, String) {

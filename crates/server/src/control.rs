@@ -1,4 +1,4 @@
-//! The control socket: how the command line reaches a server that holds the embedded database.
+//! The control socket: how the command line reaches a running server, above all one that holds the embedded database.
 //!
 //! A second HTTP server on a Unix socket in a private directory. It answers this user's processes only. A command is
 //! the serialised form of what the command line parsed; the answer is lines of JSON, the last one the result.
@@ -10,17 +10,25 @@ use actix_web::{
     dev::{Extensions, ServerHandle},
     web::{self, Data, Json, JsonConfig},
 };
-use signet_storage::data_dir::private_socket_dir;
+use signet_storage::{
+    Origin,
+    data_dir::{prepare, private_socket_dir},
+};
 
 use crate::{
     admin::Desk,
     app::App,
-    cli::command::{self, Command, Reply},
+    cli::{
+        command::{self, Command, Reply},
+        exit::Exit,
+    },
     config::Config,
+    entropy,
+    reload::{self, ReloadError},
     startup::Opened,
 };
 
-/// The socket's file name.
+/// The socket's file name, where one process holds the database.
 const SOCKET: &str = "control.sock";
 
 /// A listening control socket.
@@ -41,14 +49,29 @@ impl Control {
 #[derive(Debug, Clone, Copy)]
 struct Peer(u32);
 
-/// Listens, where the engine is embedded. With a server the command line reaches the database itself.
+/// Listens. On a database server several nodes may share the data directory, each with a socket of its own, and one
+/// that cannot have a socket serves all the same.
 pub fn listen(app: &Data<App>, opened: &Opened) -> io::Result<Option<Control>> {
-    if app.store.engine() != signet_storage::pool::Engine::Embedded {
-        return Ok(None);
+    if app.store.engine() == signet_storage::pool::Engine::Embedded {
+        let path = private_socket_dir(&opened.data_dir, "control")?.join(SOCKET);
+        // The data directory's lock is ours, so a socket that is there is a dead one.
+        let _ = std::fs::remove_file(&path);
+        return serve(app, path).map(Some);
     }
-    let path = private_socket_dir(&opened.data_dir, "control")?.join(SOCKET);
-    // The data directory's lock is ours, so a socket that is there is a dead one.
-    let _ = std::fs::remove_file(&path);
+    let mine = || {
+        let name = entropy::turn().map_err(io::Error::other)?.uuid().simple().to_string();
+        let directory = prepare(&opened.data_dir).map_err(io::Error::other)?;
+        let directory = private_socket_dir(&directory, "control")?;
+        serve(app, directory.join(format!("{}.sock", name.get(..8).unwrap_or("node"))))
+    };
+    let control = mine();
+    if let Err(error) = &control {
+        tracing::warn!(%error, "no control socket: `signet reload` does not reach this node, SIGHUP does");
+    }
+    Ok(control.ok())
+}
+
+fn serve(app: &Data<App>, path: PathBuf) -> io::Result<Control> {
     let listener = UnixListener::bind(&path)?;
     let app = app.clone();
     #[expect(clippy::disallowed_methods, reason = "the control socket is no part of the route page")]
@@ -57,6 +80,7 @@ pub fn listen(app: &Data<App>, opened: &Opened) -> io::Result<Option<Control>> {
             .app_data(app.clone())
             .app_data(JsonConfig::default().limit(1024 * 1024))
             .service(web::resource("/command").route(web::post().to(run)))
+            .service(web::resource("/reload").route(web::post().to(read_settings)))
     })
     .workers(1)
     .disable_signals()
@@ -71,25 +95,45 @@ pub fn listen(app: &Data<App>, opened: &Opened) -> io::Result<Option<Control>> {
     .run();
     let handle = server.handle();
     actix_web::rt::spawn(server);
-    Ok(Some(Control { handle, path }))
+    Ok(Control { handle, path })
+}
+
+/// Who asks: this user, or nobody.
+fn operator(http: &HttpRequest) -> Option<Origin> {
+    let peer = http.conn_data::<Peer>().filter(|peer| peer.0 == rustix::process::geteuid().as_raw())?;
+    Some(Origin { operator: Some(format!("uid:{}", peer.0)), ..Origin::default() })
+}
+
+async fn read_settings(app: Data<App>, http: HttpRequest) -> HttpResponse {
+    let Some(origin) = operator(&http) else { return HttpResponse::Forbidden().finish() };
+    answer(&match reload::reload(&app, origin).await {
+        Ok(done) => Reply::Done { text: reload::text(&done), value: serde_json::json!(done) },
+        Err(error) => {
+            let (code, exit) = match &error {
+                ReloadError::Config(_) => ("configuration", Exit::Usage),
+                _ => ("not_reloaded", Exit::Failed),
+            };
+            Reply::Failed { code: code.to_owned(), message: error.to_string(), field: None, exit }
+        }
+    })
+}
+
+fn answer(reply: &Reply) -> HttpResponse {
+    let line = serde_json::to_string(reply).unwrap_or_default();
+    HttpResponse::Ok().content_type("application/x-ndjson").body(format!("{line}\n"))
 }
 
 async fn run(app: Data<App>, http: HttpRequest, command: Json<Command>) -> HttpResponse {
-    let peer = http.conn_data::<Peer>();
-    let Some(Peer(uid)) = peer.filter(|peer| peer.0 == rustix::process::geteuid().as_raw()) else {
-        return HttpResponse::Forbidden().finish();
-    };
+    let Some(origin) = operator(&http) else { return HttpResponse::Forbidden().finish() };
     let desk = Desk {
         store: app.store.clone(),
         realm: app.realm().as_ref().clone(),
         hasher: app.hasher.clone(),
         passwords: app.passwords.clone(),
-        origin: signet_storage::Origin { operator: Some(format!("uid:{uid}")), ..Default::default() },
+        origin,
         held: None,
     };
-    let reply = command::run(&desk, command.into_inner()).await;
-    let line = serde_json::to_string(&reply).unwrap_or_default();
-    HttpResponse::Ok().content_type("application/x-ndjson").body(format!("{line}\n"))
+    answer(&command::run(&desk, command.into_inner()).await)
 }
 
 /// Why the running server could not be asked.
@@ -98,9 +142,34 @@ pub enum ControlError {
     /// There is no socket although the data directory is held.
     #[error("{0} is in use, but no running Signet answers there; if another command is at work, wait for it to end")]
     Silent(String),
+    /// There is no socket.
+    #[error("no running Signet answers in {0}; name the data directory of the running one with --data-dir")]
+    NotRunning(String),
     /// It answered something else.
     #[error("the running Signet did not understand the command: is it of the same version?")]
     NotUnderstood,
+}
+
+/// Asks every server that runs on this data directory to read its settings again. Their answers, at least one.
+pub async fn reload_all(config: &Config) -> Result<Vec<Reply>, ControlError> {
+    let nobody = || ControlError::NotRunning(config.data_dir.display().to_string());
+    let directory = private_socket_dir(&config.data_dir, "control").map_err(|_| nobody())?;
+    let mut sockets: Vec<PathBuf> = std::fs::read_dir(directory)
+        .map_err(|_| nobody())?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|end| end == "sock"))
+        .collect();
+    sockets.sort();
+    let mut replies = Vec::new();
+    for socket in sockets {
+        let client = reqwest::Client::builder().unix_socket(socket).build().map_err(|_| nobody())?;
+        // One that does not answer is what a node that was killed left behind.
+        let Ok(answer) = client.post("http://control/reload").send().await else { continue };
+        let text = answer.text().await.map_err(|_| ControlError::NotUnderstood)?;
+        let last = text.lines().last().unwrap_or_default();
+        replies.push(serde_json::from_str(last).map_err(|_| ControlError::NotUnderstood)?);
+    }
+    if replies.is_empty() { Err(nobody()) } else { Ok(replies) }
 }
 
 /// Asks the running server. The lock may be held before the socket is there: keeps trying for five seconds.

@@ -17,6 +17,7 @@ pub mod hashing;
 pub mod oauth;
 pub mod pages;
 pub mod playground;
+pub mod reload;
 pub mod routes;
 pub mod serve;
 pub mod startup;

@@ -18,7 +18,7 @@ use crate::{
     control, entropy,
     guard::{headers, limits},
     playground::{Playground, PlaygroundError},
-    routes,
+    reload, routes,
     startup::{self, FirstAdministrator, Migrate, Opened, StartError},
     telemetry::{Telemetry, health::Phase, logs::LogHandle, panics, request},
     tls::{Files, Tls, TlsError},
@@ -69,11 +69,12 @@ fn bind(config: &Config) -> Result<TcpListener, ServeError> {
 }
 
 /// Serves until SIGINT or SIGTERM.
-pub async fn serve(config: Config, _logs: LogHandle) -> Result<(), ServeError> {
+pub async fn serve(config: Config, logs: LogHandle) -> Result<(), ServeError> {
     // Both signals are heard from the first moment on, so that a stop during start is clean too.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     // Before anything is opened: a wrong file is told at once.
     let tls = Files::of(&config.tls).as_ref().map(Tls::load).transpose()?;
+    let mut hangup = signal(SignalKind::hangup())?;
     let listener = bind(&config)?;
     let telemetry = Data::new(Telemetry::begin());
     let opening = config.clone();
@@ -98,6 +99,10 @@ pub async fn serve(config: Config, _logs: LogHandle) -> Result<(), ServeError> {
     .await
     .map_err(StartError::from)?;
     let app = Data::new(app);
+    app.hooks.add(reload::log_level(logs));
+    if let Some(tls) = &app.tls {
+        app.hooks.add(reload::certificate(std::sync::Arc::clone(tls)));
+    }
 
     let mut jobs = jobs(&app, &opened);
     jobs.push(actix_web::rt::spawn({
@@ -142,9 +147,15 @@ pub async fn serve(config: Config, _logs: LogHandle) -> Result<(), ServeError> {
     telemetry.health.enter(Phase::Serving);
     announce(&config, &opened, administrator.as_ref());
 
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+            // What came of it is in the log.
+            Some(()) = hangup.recv() => {
+                let _ = reload::reload(&app, startup::operator()).await;
+            }
+        }
     }
     telemetry.health.enter(Phase::Stopping);
     eprintln!("Stopping: requests under way are finished first.");

@@ -41,6 +41,8 @@ events! {
     EventKind {
         /// Expired rows of the audit log were archived; the object names the file.
         AuditArchived = "audit.archived", success;
+        /// A running server read its settings again; the detail names those that changed.
+        ConfigurationReloaded = "configuration.reloaded", success;
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod client;
 pub mod command;
+mod config;
 mod docs;
 pub mod exit;
 pub mod keys;
@@ -69,6 +70,11 @@ enum Action {
     /// Certificates for serving https.
     #[command(subcommand)]
     Tls(tls::TlsCommand),
+    /// The settings: check them, show where each comes from, print their schema or a commented example.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Have the running server read its settings again.
+    Reload,
     #[command(flatten)]
     Command(Command),
 }
@@ -84,6 +90,7 @@ pub fn main() -> ExitCode {
         Action::Man(man) => return printed(output, man.print(Arguments::command())).into(),
         Action::Routes => return printed(output, routes::print(output)).into(),
         Action::Tls(command) => return output.finish(command.run()).into(),
+        Action::Config(command) => return command.run(&arguments.settings, output).into(),
         action => action,
     };
     let config = match Config::load(&arguments.settings) {
@@ -173,8 +180,16 @@ async fn run((config, logs): (Config, LogHandle), action: Action, output: Output
             };
             Ok(output.finish(Reply::done(text, serde_json::json!({ "ran": ran }))))
         }
+        Action::Reload => {
+            let mut exit = Exit::Done;
+            for reply in control::reload_all(&config).await? {
+                let one = output.finish(reply);
+                exit = if exit == Exit::Done { one } else { exit };
+            }
+            Ok(exit)
+        }
         // Answered before the configuration was read.
-        Action::Completions(_) | Action::Man(_) | Action::Routes | Action::Tls(_) => Ok(Exit::Done),
+        Action::Config(_) | Action::Completions(_) | Action::Man(_) | Action::Routes | Action::Tls(_) => Ok(Exit::Done),
         Action::Command(mut command) => {
             if let Err(reply) = command.prepare() {
                 return Ok(output.finish(reply));

@@ -3,6 +3,7 @@
 //! `settings.rs` and `sections.rs` are the list of settings; everything else is read off those types.
 
 mod check;
+pub mod example;
 mod keys;
 mod layers;
 mod read;
@@ -10,9 +11,10 @@ pub mod sections;
 pub mod settings;
 pub mod value;
 
-use std::{collections::BTreeMap, env, fmt, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, env, fmt, net::SocketAddr, ops::Deref, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use signet_identity::password::HashCost;
 use signet_oidc::policy::Policy;
 use zeroize::Zeroizing;
@@ -20,10 +22,21 @@ use zeroize::Zeroizing;
 pub use check::parse_keys;
 pub use keys::{Key, Keys, Kind, schema};
 pub use layers::{DEFAULT_FILE, Place};
-use settings::{
-    Accounts, Audit, Database, Hashing, Http, Log, Metrics, Outbound, Proxy, RateLimits, Redis, Registration, Sessions,
-    Settings, Tls, Tokens,
-};
+use settings::{Accounts, Settings};
+use value::SecretText;
+
+/// One setting as it is in effect.
+#[derive(Debug, Clone, Serialize)]
+pub struct Entry {
+    /// Its dotted name.
+    pub key: String,
+    /// Its value; `(hidden)` for a secret.
+    pub value: Value,
+    /// File and line, variable, flag, or `default`.
+    pub source: String,
+    /// Whether a running server takes a new value over.
+    pub live: bool,
+}
 
 /// Settings on the command line; they win over all others.
 #[derive(Debug, Clone, Default, clap::Args, Serialize, Deserialize)]
@@ -55,53 +68,29 @@ pub struct Config {
     pub development: bool,
     /// Where to listen.
     pub bind: SocketAddr,
-    /// Signet's own files.
-    pub data_dir: PathBuf,
     /// A PostgreSQL server; the embedded engine when absent.
     pub database_url: Option<Zeroizing<String>>,
     /// A Redis server.
     pub redis_url: Option<Zeroizing<String>>,
     /// The key that seals, then older ones; read from the data directory when absent.
     pub secret_keys: Option<Vec<Zeroizing<Vec<u8>>>>,
-    /// The first administrator's address.
-    pub admin_email: String,
     /// The first administrator's password; made and shown once when absent.
     pub admin_password: Option<Zeroizing<String>>,
     /// Answers carry the number of SQL statements they took. Debug builds only.
     pub count_statements: bool,
-    /// The database.
-    pub database: Database,
-    /// Redis.
-    pub redis: Redis,
-    /// TLS by Signet itself.
-    pub tls: Tls,
-    /// Connections and requests.
-    pub http: Http,
-    /// Proxies in front of Signet.
-    pub proxy: Proxy,
-    /// Requests that Signet itself makes.
-    pub outbound: Outbound,
-    /// Who may register; `accounts` is always there.
-    pub registration: Registration,
-    /// How often something may be tried.
-    pub rate_limits: RateLimits,
-    /// How long what is issued is good for.
-    pub tokens: Tokens,
-    /// How long people stay signed in.
-    pub sessions: Sessions,
-    /// Hashing of passwords.
-    pub hashing: Hashing,
-    /// Signing keys.
-    pub keys: settings::Keys,
-    /// The audit log.
-    pub audit: Audit,
-    /// Metrics.
-    pub metrics: Metrics,
-    /// The log.
-    pub log: Log,
     /// Where each setting that is not a default was written.
     pub places: BTreeMap<String, Place>,
+    settings: Settings,
     flags: Flags,
+}
+
+/// The sections: `config.tokens.access`.
+impl Deref for Config {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        &self.settings
+    }
 }
 
 impl fmt::Debug for Config {
@@ -154,59 +143,66 @@ impl Config {
         let (Some(checked), true) = (checked, read.errors.is_empty()) else {
             return Err(ConfigErrors(read.errors));
         };
-        let Settings {
-            data_dir,
-            admin_email,
-            admin_password,
-            database,
-            redis,
-            tls,
-            http,
-            proxy,
-            outbound,
-            mut registration,
-            rate_limits,
-            tokens,
-            sessions,
-            hashing,
-            keys,
-            audit,
-            metrics,
-            log,
-            ..
-        } = read.settings;
+        let mut settings = read.settings;
         let accounts = if checked.development { Accounts::Open } else { Accounts::Closed };
-        registration.accounts = Some(registration.accounts.unwrap_or(accounts));
+        settings.registration.accounts.get_or_insert(accounts);
+        settings.bind = Some(checked.bind.to_string());
         let counts = |(name, value): &(String, String)| name == "SIGNET_TEST_COUNT_STATEMENTS" && value == "1";
+        let text = |secret: &Option<SecretText>| secret.as_ref().map(|secret| secret.0.clone());
         Ok(Self {
             issuer: checked.issuer,
             development: checked.development,
             bind: checked.bind,
-            data_dir,
-            database_url: database.url.clone().map(|url| url.0),
-            redis_url: redis.url.clone().map(|url| url.0),
+            database_url: text(&settings.database.url),
+            redis_url: text(&settings.redis.url),
             secret_keys: checked.secret_keys,
-            admin_email,
-            admin_password: admin_password.map(|password| password.0),
+            admin_password: text(&settings.admin_password),
             count_statements: cfg!(debug_assertions) && environment.iter().any(counts),
-            database,
-            redis,
-            tls,
-            http,
-            proxy,
-            outbound,
-            registration,
-            rate_limits,
-            tokens,
-            sessions,
-            hashing,
-            keys,
-            audit,
-            metrics,
-            log,
             places: read.places,
+            settings,
             flags: flags.clone(),
         })
+    }
+
+    /// This configuration with what a running server takes over from `new`. The rest waits for a restart.
+    #[must_use]
+    pub fn with_live_of(&self, new: &Self) -> Self {
+        let mut effective = self.clone();
+        effective.settings.adopt_live(&new.settings);
+        for key in Keys::new().iter().filter(|key| key.live) {
+            match new.places.get(&key.path) {
+                Some(place) => effective.places.insert(key.path.clone(), place.clone()),
+                None => effective.places.remove(&key.path),
+            };
+        }
+        effective
+    }
+
+    /// Every setting with its value and where that was written. Secrets are only told to be there.
+    pub fn entries(&self) -> Vec<Entry> {
+        let keys = Keys::new();
+        let values = serde_json::to_value(&self.settings).unwrap_or_default();
+        let mut entries = Vec::new();
+        for key in keys.iter() {
+            let value = if key.secret {
+                self.settings.secret(&key.path).map_or(Value::Null, |_| Value::from("(hidden)"))
+            } else {
+                values.pointer(&format!("/{}", key.path.replace('.', "/"))).cloned().unwrap_or_default()
+            };
+            let place = self.places.get(&key.path).map_or("default", |place| place.label.as_str());
+            entries.push(Entry { key: key.path.clone(), value, source: place.to_owned(), live: key.live });
+        }
+        entries
+    }
+
+    /// The settings that differ in `new`.
+    pub fn differences(&self, new: &Self) -> Vec<Entry> {
+        let before = self.entries();
+        let differs = |before: &Entry, after: &Entry| {
+            before.value != after.value || self.settings.secret(&after.key) != new.settings.secret(&after.key)
+        };
+        let pairs = before.iter().zip(new.entries());
+        pairs.filter(|(before, after)| differs(before, after)).map(|(_, after)| after).collect()
     }
 
     /// Host and port of the issuer, as shown on pages.

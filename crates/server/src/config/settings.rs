@@ -107,6 +107,36 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// Takes over what is marked `x-live`.
+    pub(super) fn adopt_live(&mut self, new: &Self) {
+        // Whether there is TLS at all is settled when the listener begins.
+        if self.tls.cert.is_some() == new.tls.cert.is_some() {
+            self.tls = new.tls.clone();
+        }
+        self.proxy = new.proxy.clone();
+        self.registration = new.registration.clone();
+        self.rate_limits = new.rate_limits.clone();
+        self.tokens = new.tokens.clone();
+        self.sessions = new.sessions.clone();
+        self.keys = new.keys.clone();
+        self.audit = new.audit.clone();
+        self.metrics = new.metrics.clone();
+        self.log.level.clone_from(&new.log.level);
+    }
+
+    /// A secret by its dotted name.
+    pub(super) fn secret(&self, path: &str) -> Option<&SecretText> {
+        match path {
+            "secret_key" => self.secret_key.as_ref(),
+            "admin_password" => self.admin_password.as_ref(),
+            "database.url" => self.database.url.as_ref(),
+            "redis.url" => self.redis.url.as_ref(),
+            _ => None,
+        }
+    }
+}
+
 /// Who may register.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

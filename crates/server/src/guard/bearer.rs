@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, http::header, web::Payload};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::future::{Ready, ready};
 use signet_identity::UserId;
 use signet_oidc::{
@@ -94,9 +95,23 @@ pub(super) async fn for_issuer(
     let call = call::read(http, payload).await?;
     app.store.be_current(entropy::now()).await?;
     let Some(token) = userinfo::bearer(&call)? else { return Ok(None) };
-    let claims = check(app, token.expose())?;
-    userinfo::permit(&claims, &app.realm(), scope)?;
-    Ok(Some(claims))
+    let client = claimed_client(token.expose());
+    app.may_try(http, &client).await?;
+    let checked = check(app, token.expose()).and_then(|claims| {
+        userinfo::permit(&claims, &app.realm(), scope)?;
+        Ok(claims)
+    });
+    if checked.is_err() {
+        app.failed(http, &client).await;
+    }
+    Ok(Some(checked?))
+}
+
+/// The client a token says it is for, unchecked: it only tells the failures of one client from those of another.
+fn claimed_client(token: &str) -> String {
+    let payload = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok()).unwrap_or_default();
+    let claims: serde_json::Value = serde_json::from_slice(&payload).unwrap_or_default();
+    claims.get("client_id").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
 }
 
 /// RFC 6750 §2.1: the token, from the header only.

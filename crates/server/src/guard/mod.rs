@@ -8,4 +8,5 @@ pub mod gate;
 pub mod headers;
 pub mod limits;
 pub mod proxy;
+pub mod rate_limits;
 pub mod route;

@@ -17,6 +17,7 @@ use signet_storage::StoreError;
 use crate::{
     call::{self, BadInput},
     entropy::NoEntropy,
+    guard::rate_limits::Limited,
 };
 
 /// What an endpoint that answers JSON can fail with.
@@ -28,6 +29,9 @@ pub enum EndpointError {
     /// An error of the protocol.
     #[error(transparent)]
     OAuth(#[from] OAuthError),
+    /// Failed too often.
+    #[error(transparent)]
+    Limited(#[from] Limited),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -63,6 +67,10 @@ impl EndpointError {
                 let error = OAuthError { code: ErrorCode::InvalidRequest, description: input.to_string().into() };
                 (error, if input.status() == 415 { 400 } else { input.status() })
             }
+            Self::Limited(_) => {
+                let description = "too many failures; try again later";
+                (OAuthError::new(ErrorCode::TemporarilyUnavailable, description), 429)
+            }
             Self::Store(StoreError::Unavailable(_)) => {
                 failed(ErrorCode::TemporarilyUnavailable, "the service is not available at this moment; try again")
             }
@@ -84,7 +92,12 @@ impl EndpointError {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((header::RETRY_AFTER, "2"));
         }
-        response.json(json!({ "error": error.code.as_str(), "error_description": error.description }))
+        let mut response =
+            response.json(json!({ "error": error.code.as_str(), "error_description": error.description }));
+        if let Self::Limited(limited) = self {
+            limited.write(&mut response);
+        }
+        response
     }
 
     /// RFC 6750 §3: the error in `WWW-Authenticate` too. `None` means that no token was sent.

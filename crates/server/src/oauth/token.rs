@@ -6,9 +6,11 @@ use actix_web::{
     web::{Data, Payload},
 };
 use signet_oidc::{
-    OAuthError, Outcome,
+    Call, OAuthError, Outcome,
     token::{
-        self, GrantRequest, Issue, TokenResponse, authorization_code, client_auth, client_credentials, refresh_token,
+        self, GrantRequest, Issue, TokenResponse, authorization_code,
+        client_auth::{self, Credentials},
+        client_credentials, refresh_token,
     },
 };
 use signet_storage::Apply;
@@ -32,7 +34,25 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
 
 async fn issue(app: &Data<App>, http: &HttpRequest, payload: Payload) -> Result<TokenResponse, EndpointError> {
     let call = call::read(http, payload).await?;
-    let (id, credentials) = client_auth::read(call.header("authorization"), &call.params)?;
+    let read = client_auth::read(call.header("authorization"), &call.params);
+    let named = read.as_ref().map(|(id, _)| id.clone()).unwrap_or_default();
+    app.may_try(http, &named).await?;
+    let result = match read {
+        Ok(read) => decide(app, http, &call, read).await,
+        Err(error) => Err(error.into()),
+    };
+    if let Err(EndpointError::OAuth(_)) = &result {
+        app.failed(http, &named).await;
+    }
+    result
+}
+
+async fn decide(
+    app: &Data<App>,
+    http: &HttpRequest,
+    call: &Call,
+    (id, credentials): (String, Credentials),
+) -> Result<TokenResponse, EndpointError> {
     let client = app.client(&id).await?;
     client_auth::verify(client.as_deref(), &credentials)?;
     let client = client.ok_or_else(|| OAuthError::invalid_client("client authentication failed"))?;

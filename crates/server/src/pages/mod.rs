@@ -20,8 +20,9 @@ use crate::{
     api::problem::Problem,
     app::App,
     call::{self, BadInput},
+    config::settings::Accounts,
     entropy::NoEntropy,
-    guard::csrf::Forged,
+    guard::{csrf::Forged, rate_limits::Limited},
     hashing,
     pages::view::{Link, Message, Page},
 };
@@ -47,9 +48,12 @@ pub enum PageError {
     /// A parameter of a page is wrong.
     #[error("{0}")]
     Parameter(signet_oidc::OAuthError),
-    /// Registration is closed.
+    /// Tried too often.
+    #[error(transparent)]
+    Limited(#[from] Limited),
+    /// Registration is closed, or by invitation only.
     #[error("registration is closed")]
-    RegistrationClosed,
+    RegistrationClosed(Accounts),
     /// Passwords: too many at once, or hashing failed.
     #[error(transparent)]
     Hashing(#[from] hashing::Refusal),
@@ -108,7 +112,19 @@ impl PageError {
                 error.code.as_str(),
                 "Nothing was changed. Go back and try again.".to_owned(),
             ),
-            Self::RegistrationClosed => (
+            Self::Limited(limited) => (
+                429,
+                "Too many attempts",
+                "too_many_requests",
+                format!("Nothing was changed. Try again in {}.", in_words(limited.seconds())),
+            ),
+            Self::RegistrationClosed(Accounts::Invitation) => (
+                403,
+                "Registration is by invitation",
+                "invitation_needed",
+                "Ask an administrator for an invitation.".to_owned(),
+            ),
+            Self::RegistrationClosed(_) => (
                 403,
                 "Registration is closed",
                 "registration_closed",
@@ -171,10 +187,21 @@ impl PageError {
             links: self.links(),
         };
         let mut response = html_status(&message, status);
+        if let Self::Limited(limited) = self {
+            limited.write(&mut response);
+        }
         if status == 503 {
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("2"));
         }
         response
+    }
+}
+
+fn in_words(seconds: u64) -> String {
+    match seconds {
+        1 => "a second".to_owned(),
+        2..=90 => format!("{seconds} seconds"),
+        _ => format!("{} minutes", seconds.div_ceil(60)),
     }
 }
 

@@ -23,12 +23,34 @@ use super::{
     signin::browser,
     view::{FieldError, Page, Register},
 };
-use crate::{app::App, call, entropy, guard::csrf, telemetry::metrics};
+use crate::{
+    app::App,
+    call,
+    config::{Config, settings::Accounts},
+    entropy,
+    guard::{csrf, rate_limits::Limit},
+    telemetry::metrics,
+};
 
 const PURPOSE: &[&[u8]] = &[b"register"];
 
 fn open_only(app: &App) -> Result<(), PageError> {
-    if app.realm().registration_open { Ok(()) } else { Err(PageError::RegistrationClosed) }
+    match app.config().accounts() {
+        Accounts::Open | Accounts::Domains => Ok(()),
+        closed => Err(PageError::RegistrationClosed(closed)),
+    }
+}
+
+/// where only certain domains may register, an address of another one is refused, whether it has an account or
+/// not.
+fn foreign(config: &Config, email: &str) -> Option<Problem> {
+    let domains = &config.registration.domains;
+    let (_, domain) = email.trim().rsplit_once('@')?;
+    let mine = domains.iter().any(|one| one.eq_ignore_ascii_case(domain));
+    (config.accounts() == Accounts::Domains && !mine).then(|| Problem {
+        field: "email",
+        message: format!("Registration is open to addresses of {}.", domains.join(", ")),
+    })
 }
 
 /// Shows the form.
@@ -71,11 +93,21 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
         let params = call::read(&http, payload).await?.params;
         let known = app.cookies.browser(&http);
         csrf::check(&app.csrf_key, known.as_ref(), PURPOSE, params.get("csrf"))?;
+        app.limit(Limit::Registration, &http).await?;
         params.refuse_repeated(&["username", "email", "password", "csrf", PARAMETER]).map_err(PageError::Parameter)?;
         let held = interact::open(&app, &http, &params).await?;
         let field = |name: &str| params.get(name).unwrap_or_default().to_owned();
         let checked =
             registration::check(&field("username"), &field("email"), Password::new(field("password")), app.passwords);
+        let foreign = foreign(&app.config(), &field("email"));
+        let checked = match (checked, foreign) {
+            (Ok(_), Some(problem)) => Err(vec![problem]),
+            (Err(mut problems), Some(problem)) => {
+                problems.push(problem);
+                Err(problems)
+            }
+            (checked, None) => checked,
+        };
         let stored = match checked {
             Ok(registration) => create(&app, &http, registration).await?.map_err(|taken| vec![taken.problem()]),
             Err(problems) => Err(problems),

@@ -20,7 +20,12 @@ use super::{
     see_other,
     view::{Page, SignIn},
 };
-use crate::{app::App, call, entropy, guard::csrf, telemetry::metrics};
+use crate::{
+    app::App,
+    call, entropy,
+    guard::{csrf, rate_limits::Limit},
+    telemetry::metrics,
+};
 
 const PURPOSE: &[&[u8]] = &[b"signin"];
 
@@ -73,6 +78,7 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
         let params = call::read(&http, payload).await?.params;
         let known = app.cookies.browser(&http);
         csrf::check(&app.csrf_key, known.as_ref(), PURPOSE, params.get("csrf"))?;
+        app.limit(Limit::SignIn, &http).await?;
         params.refuse_repeated(&["username", "password", "csrf", PARAMETER]).map_err(PageError::Parameter)?;
         let held = interact::open(&app, &http, &params).await?;
         let typed = params.get("username").unwrap_or_default().to_owned();
