@@ -4,9 +4,15 @@ use std::net::IpAddr;
 
 use crate::error::OAuthError;
 
-/// Ordered parameters, as decoded from a query or a form body.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Ordered parameters, as decoded from a query or a form body. `Debug` shows how many: names and values are the caller's.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Params(Vec<(String, String)>);
+
+impl std::fmt::Debug for Params {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Params({})", self.0.len())
+    }
+}
 
 impl Params {
     /// Parameters in the order they came.
@@ -84,6 +90,12 @@ impl std::fmt::Debug for Call {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// what a caller sent is not shown by accident.
+    #[test]
+    fn debug_shows_no_value() {
+        assert_eq!(format!("{:?}", Params::decode(b"password=hunter2&hunter3=1")), "Params(2)");
+    }
 
     /// A1: a repeated parameter is refused, an empty one counts as absent.
     #[test]

@@ -159,6 +159,15 @@ pub async fn serve(config: Config, logs: LogHandle) -> Result<(), ServeError> {
     }
     telemetry.health.enter(Phase::Stopping);
     eprintln!("Stopping: requests under way are finished first.");
+    // Whoever sends requests here learns from /readyz to send them elsewhere. A second signal ends the wait.
+    let drain = app.config().http.drain.0;
+    let second = async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    let _ = tokio::time::timeout(drain, second).await;
     handle.stop(true).await;
     let _ = running.await;
     if let Some(control) = control {

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod flow;
 pub mod html;
 pub mod jar;
+pub mod log;
 pub mod port;
 pub mod postgres;
 pub mod redis;

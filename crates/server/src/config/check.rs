@@ -119,6 +119,7 @@ fn spans(read: &mut Read) {
         ("http.body_timeout", s.http.body_timeout, second(1), minute(5)),
         ("http.request_timeout", s.http.request_timeout, second(1), minute(10)),
         ("http.keep_alive", s.http.keep_alive, second(1), minute(10)),
+        ("http.drain", s.http.drain, second(0), minute(5)),
         ("http.shutdown_timeout", s.http.shutdown_timeout, second(0), minute(10)),
     ];
     for (path, value, least, most) in bounds {

@@ -93,6 +93,9 @@ pub struct Http {
     pub request_timeout: Span,
     /// How long an idle connection is kept, 1s to 10m.
     pub keep_alive: Span,
+    /// How long Signet, once asked to stop, goes on serving while /readyz answers 503, so that a load balancer can turn
+    /// away, 0s to 5m.
+    pub drain: Span,
     /// How long requests under way may take once Signet is asked to stop, 0s to 10m.
     pub shutdown_timeout: Span,
 }
@@ -105,6 +108,7 @@ impl Default for Http {
             body_timeout: Span::seconds(10),
             request_timeout: Span::seconds(30),
             keep_alive: Span::seconds(5),
+            drain: Span::seconds(0),
             shutdown_timeout: Span::seconds(10),
         }
     }

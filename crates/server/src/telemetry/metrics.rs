@@ -48,7 +48,7 @@ catalogue! {
     NOTICES = "signet_change_channel_notices_total": Counter, "Notices over Redis, by what became of them (sent, received or dropped).";
     REDIS_UP = "signet_redis_up": Gauge, "Whether Redis answers; absent where none is configured.";
     AUDIT_QUEUE = "signet_audit_queue": Gauge, "Audit entries not written yet.";
-    AUDIT_LOST = "signet_audit_lost_total": Counter, "Audit entries that could not be written.";
+    AUDIT_LOST = "signet_audit_dropped_total": Counter, "Audit entries that could not be written.";
     AUDIT_UNSEALED = "signet_audit_unsealed": Gauge, "Audit rows that are not in the chain yet.";
     KEY_AGE = "signet_signing_key_age_seconds": Gauge, "Age of the active signing key, by algorithm.";
     READY = "signet_ready": Gauge, "Whether /readyz answers 200.";

@@ -1,0 +1,409 @@
+//! Every flow, as it should be and as it should not, each answer searched or its secrets remembered.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, USER_AGENT};
+use reqwest::{RequestBuilder, Response};
+use serde_json::Value;
+
+use super::hunt::Hunt;
+use crate::scene::admin;
+use crate::support::prelude::*;
+
+/// Sent as `User-Agent`, which the audit log keeps: shows that its tables are searched.
+pub const MARK_AGENT: &str = "agent-that-is-found-again";
+/// Sent in `traceparent`, which the log keeps: shows that the log is searched.
+pub const MARK_TRACE: &str = "5ec4e75ec4e75ec4e75ec4e75ec4e75e";
+
+/// A secret of the test's own, unlike any other.
+fn made(kind: &str) -> String {
+    format!("{kind}-{}", flow::random())
+}
+
+/// What is driven, and what is remembered.
+struct Driver<'a> {
+    signet: &'a Signet,
+    hunt: &'a mut Hunt,
+}
+
+/// Drives everything.
+pub async fn drive(signet: &Signet, hunt: &mut Hunt) {
+    let mut driver = Driver { signet, hunt };
+    let post = ClientSpec { auth_method: Some("client_secret_post".to_owned()), ..ClientSpec::confidential() };
+    let service = ClientSpec {
+        grant_types: vec!["client_credentials".to_owned()],
+        redirect_uris: Vec::new(),
+        ..ClientSpec::confidential()
+    };
+    let clients = [
+        driver.client(ClientSpec::confidential()).await,
+        driver.client(post).await,
+        driver.client(ClientSpec::public()).await,
+    ];
+    let service = driver.client(service).await;
+    driver.register().await;
+    for client in &clients {
+        driver.code_flow(client).await;
+    }
+    driver.client_credentials(&service).await;
+    driver.wrong_passwords().await;
+    driver.odd_places(&clients[0]).await;
+    driver.raw().await;
+    driver.commands().await;
+}
+
+fn headers_text(headers: &HeaderMap) -> String {
+    headers.iter().map(|(name, value)| format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()))).collect()
+}
+
+impl Driver<'_> {
+    /// Remembers the cookies and form tokens a browser holds by now.
+    fn browsed(&mut self, browser: &Browser, page: Option<&Page>) {
+        for cookie in browser.jar.all() {
+            if cookie.value.len() >= 12 {
+                self.hunt.keep(&format!("cookie {}", cookie.name), &cookie.value);
+            }
+        }
+        let Some(page) = page else { return };
+        let form = page.form(&["csrf"]);
+        if let Some(csrf) = form.as_ref().and_then(|form| form.value("csrf")) {
+            self.hunt.keep_of_pages("form token", csrf);
+        }
+        if let Some(interaction) = flow::parameter(&page.url, "interaction") {
+            self.hunt.keep_of_pages("interaction", &interaction);
+        }
+        if page.status.as_u16() >= 400 {
+            let text = format!("{}\n{}", headers_text(&page.headers), page.body);
+            self.hunt.search_page(&format!("the page {} {}", page.status, page.url.path()), &text);
+        }
+    }
+
+    /// Searches an answer unless it is one that delivers.
+    async fn answered(&mut self, answer: Response) -> (u16, Value) {
+        let (status, head) = (answer.status().as_u16(), headers_text(answer.headers()));
+        let place = format!("the answer {status} of {}", answer.url().path());
+        let body = answer.text().await.expect("a body of text");
+        if status >= 400 {
+            self.hunt.search_page(&place, &format!("{head}\n{body}"));
+        }
+        (status, serde_json::from_str(&body).unwrap_or_default())
+    }
+
+    async fn refused(&mut self, request: RequestBuilder) {
+        let answer = request.send().await.expect("an answer");
+        assert!(!answer.status().is_success(), "{answer:?}");
+        assert!(!answer.status().is_server_error(), "{answer:?}");
+        self.answered(answer).await;
+    }
+
+    /// Remembers the tokens of an answer.
+    fn granted(&mut self, (status, tokens): (u16, Value)) -> Value {
+        assert_eq!(status, 200, "{tokens}");
+        for name in ["access_token", "refresh_token", "id_token"] {
+            if let Some(token) = tokens[name].as_str() {
+                self.hunt.keep(name, token);
+                // A part of it would do, too.
+                if let Some(signature) = token.split('.').nth(2) {
+                    self.hunt.keep(&format!("signature of {name}"), signature);
+                }
+            }
+        }
+        tokens
+    }
+
+    async fn client(&mut self, spec: ClientSpec) -> Client {
+        let client = self.signet.client(spec).await;
+        if let Some(secret) = &client.secret {
+            self.hunt.keep("client secret", secret);
+        }
+        client
+    }
+
+    async fn token(&mut self, client: &Client, fields: &[(&str, &str)]) -> (u16, Value) {
+        self.exchange(client, fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+            .await
+    }
+
+    async fn register(&mut self) {
+        let mut browser = Browser::new(self.signet);
+        let page = browser.get("/register").await.page();
+        self.browsed(&browser, Some(&page));
+        let password = made("Registered");
+        self.hunt.keep("password at registration", &password);
+        // Refused first: the name is no name.
+        let user = User { username: "no name!".to_owned(), password, ..User::named("marked-person") };
+        let again = flow::register(&mut browser, &page, &user).await.page();
+        assert_eq!(again.status.as_u16(), 422);
+        self.browsed(&browser, Some(&again));
+        let user = User { username: "marked-person".to_owned(), ..user };
+        let landing = flow::register(&mut browser, &again, &user).await;
+        self.browsed(&browser, Some(&landing.page()));
+        // Taken.
+        let mut browser = Browser::new(self.signet);
+        let page = browser.get("/register").await.page();
+        let taken = flow::register(&mut browser, &page, &user).await.page();
+        self.browsed(&browser, Some(&taken));
+    }
+
+    /// From the request to the end of the session, each step also as it should not be.
+    async fn code_flow(&mut self, client: &Client) {
+        let mut browser = Browser::new(self.signet);
+        let request = AuthRequest::new(client).with("scope", "openid profile email offline_access");
+        self.hunt.keep("verifier", &request.verifier);
+        let sign_in = browser.get(request.url(self.signet)).await.page();
+        self.browsed(&browser, Some(&sign_in));
+        let wrong = made("Wrong");
+        self.hunt.keep("wrong password", &wrong);
+        let refused = flow::sign_in(&mut browser, &sign_in, &User { password: wrong, ..admin() }).await.page();
+        self.browsed(&browser, Some(&refused));
+        let consent = flow::sign_in(&mut browser, &sign_in, &admin()).await.page();
+        self.browsed(&browser, Some(&consent));
+        let callback = browser.submit(&consent, &[("decision", "allow")]).await.left();
+        self.browsed(&browser, None);
+        let code = flow::parameter(&callback, "code").expect("a code");
+        self.hunt.keep("code", &code);
+
+        let redeem = |verifier: &str| {
+            let fields = [("grant_type", "authorization_code"), ("code", &*code), ("code_verifier", verifier)];
+            let fields = fields.into_iter().chain([("redirect_uri", &*client.redirect_uri)]);
+            fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<Vec<_>>()
+        };
+        let verifier = made("verifier");
+        self.hunt.keep("wrong verifier", &verifier);
+        let wrong = self.exchange(client, redeem(&verifier)).await;
+        assert_eq!(wrong.0, 400, "{}", wrong.1);
+        // The wrong verifier may have cost the code: the whole way again.
+        let callback = flow::sign_in_and_consent(&mut browser, &request.url(self.signet), &admin()).await;
+        let code = flow::parameter(&callback, "code").expect("a code");
+        self.hunt.keep("code", &code);
+        let fields = redeem(&request.verifier).into_iter();
+        let fields: Vec<_> =
+            fields.map(|(name, value)| if name == "code" { (name, code.clone()) } else { (name, value) }).collect();
+        let tokens = self.exchange(client, fields.clone()).await;
+        let tokens = self.granted(tokens);
+        self.userinfo(flow::member(&tokens, "access_token")).await;
+
+        let first = flow::member(&tokens, "refresh_token").to_owned();
+        let refreshed = self.token(client, &[("grant_type", "refresh_token"), ("refresh_token", &first)]).await;
+        let refreshed = self.granted(refreshed);
+        let second = flow::member(&refreshed, "refresh_token").to_owned();
+        let third = self.token(client, &[("grant_type", "refresh_token"), ("refresh_token", &second)]).await;
+        let third = self.granted(third);
+        // Used again: the grant ends. Then each value where another belongs.
+        for (grant_type, name, value) in [
+            ("refresh_token", "refresh_token", first.as_str()),
+            ("refresh_token", "refresh_token", flow::member(&third, "refresh_token")),
+            ("refresh_token", "refresh_token", code.as_str()),
+            ("authorization_code", "code", second.as_str()),
+            (second.as_str(), "refresh_token", first.as_str()),
+        ] {
+            let answer = self.token(client, &[("grant_type", grant_type), (name, value)]).await;
+            assert_eq!(answer.0, 400, "{}", answer.1);
+        }
+        let replayed = self.exchange(client, fields).await;
+        assert_eq!(replayed.0, 400);
+        let logout = format!("/oauth/logout?id_token_hint={}&state=x", flow::member(&tokens, "id_token"));
+        let page = browser.get(&logout).await;
+        if let Landing::Page(page) = page {
+            self.browsed(&browser, Some(&page));
+        }
+    }
+
+    async fn exchange(&mut self, client: &Client, mut fields: Vec<(String, String)>) -> (u16, Value) {
+        let mut request = self.signet.http().post(self.signet.url("/oauth/token"));
+        match &client.secret {
+            Some(secret) => request = request.basic_auth(&client.id, Some(secret)),
+            None => fields.push(("client_id".to_owned(), client.id.clone())),
+        }
+        let answer = request.form(&fields).send().await.expect("an answer");
+        if answer.status().as_u16() == 401 {
+            // A client of the other method.
+            self.answered(answer).await;
+            fields.push(("client_id".to_owned(), client.id.clone()));
+            fields.push(("client_secret".to_owned(), client.secret.clone().expect("a secret")));
+            let request = self.signet.http().post(self.signet.url("/oauth/token")).form(&fields);
+            return self.answered(request.send().await.expect("an answer")).await;
+        }
+        self.answered(answer).await
+    }
+
+    async fn userinfo(&mut self, token: &str) {
+        let answer = flow::userinfo(self.signet, token).await;
+        assert_eq!(answer.status().as_u16(), 200);
+        let signet = self.signet;
+        let url = signet.url("/oauth/userinfo");
+        let changed = format!("{token}x");
+        self.hunt.keep("changed token", &changed);
+        let post = signet.http().post(&url).form(&[("access_token", &changed)]);
+        let both = signet.http().post(&url).bearer_auth(token).form(&[("access_token", token)]);
+        let query = signet.http().get(format!("{url}?access_token={token}"));
+        for request in [signet.http().get(&url).bearer_auth(&changed), post, both, query] {
+            self.refused(request).await;
+        }
+    }
+
+    async fn client_credentials(&mut self, client: &Client) {
+        let grant = [("grant_type", "client_credentials")];
+        let answer = self.token(client, &grant).await;
+        self.granted(answer);
+        let wrong = made("wrong-secret");
+        self.hunt.keep("wrong client secret", &wrong);
+        let signet = self.signet;
+        let url = signet.url("/oauth/token");
+        let secret = client.secret.clone().expect("a secret");
+        let post = |secret: &str| {
+            let fields = [("grant_type", "client_credentials"), ("client_id", &*client.id), ("client_secret", secret)];
+            signet.http().post(&url).form(&fields)
+        };
+        let both = post(&secret).basic_auth(&client.id, Some(&secret));
+        let basic = signet.http().post(&url).form(&grant).basic_auth(&client.id, Some(&wrong));
+        let nobody = signet.http().post(&url).form(&grant).basic_auth(&secret, Some(&wrong));
+        for request in [post(&wrong), both, basic, nobody] {
+            self.refused(request).await;
+        }
+    }
+
+    /// A password where the name belongs, a form without its token, a session cookie that is none.
+    async fn wrong_passwords(&mut self) {
+        let mut browser = Browser::new(self.signet);
+        let page = browser.get("/signin").await.page();
+        let swapped = format!("{} & more", made("Swapped"));
+        self.hunt.keep("password in the wrong field", &swapped);
+        // The page shows the name again, to whoever typed it; nothing else may.
+        let fields = [("username", &*swapped), ("password", "marked-person")];
+        let refused = browser.submit(&page, &fields).await.page();
+        assert_eq!(refused.status.as_u16(), 401);
+        let forged = made("forged");
+        self.hunt.keep("password in a forged form", &forged);
+        let form = page.form(&["username", "password"]).expect("the form");
+        let form = form.with(&[("username", "admin"), ("password", &forged), ("csrf", &forged)]);
+        let refused = browser.send(form).await.page();
+        assert_eq!(refused.status.as_u16(), 403);
+        self.browsed(&browser, Some(&refused));
+        let mut twice = page.form(&["username", "password"]).expect("the form").with(&[("password", &forged)]);
+        twice.fields.push(("password".to_owned(), forged.clone()));
+        let refused = browser.send(twice).await.page();
+        assert_eq!(refused.status.as_u16(), 400);
+        self.browsed(&browser, Some(&refused));
+        let url = browser.resolve("/");
+        let cookies = format!("signet={forged}; signet-session={forged}; __Host-signet={forged}");
+        let answer = self.signet.http().get(url).header(COOKIE, cookies).send().await.expect("an answer");
+        self.answered(answer).await;
+    }
+
+    /// Secrets where none belong.
+    async fn odd_places(&mut self, client: &Client) {
+        let secret = made("odd");
+        self.hunt.keep("secret in an odd place", &secret);
+        let signet = self.signet;
+        let http = signet.http();
+        let url = |path: &str| signet.url(path);
+        let mut requests = Vec::new();
+        for path in ["/signin", "/", "/register", "/healthz", "/readyz", "/metrics", "/oauth/jwks", "/nowhere", "/docs"]
+        {
+            requests.push(http.get(url(&format!("{path}?password={secret}&access_token={secret}"))));
+        }
+        requests.push(http.get(url(&format!("/{secret}/deeper"))));
+        requests.push(http.get(url(&format!("/api/v1/admin/clients/{secret}"))).bearer_auth(&secret));
+        requests.push(http.post(url("/api/v1/admin/clients")).bearer_auth(&secret).body(secret.clone()));
+        requests.push(http.get(url(&format!("/playground/callback?code={secret}&state={secret}"))));
+        let authorize = AuthRequest::new(client).with("state", &secret).with("client_secret", &secret);
+        for request in [
+            authorize.clone().with("redirect_uri", &format!("https://evil.example/{secret}")),
+            authorize.clone().with("client_id", &secret),
+            authorize.with("request", &secret).with("id_token_hint", &secret),
+        ] {
+            requests.push(http.get(request.url(self.signet)));
+        }
+        for value in [
+            format!("Bearrer {secret}"),
+            format!("Basic {secret}"),
+            format!("Basic {}", STANDARD.encode(format!("{}:{secret}", client.id))),
+            format!("Digest username=\"{secret}\""),
+            secret.clone(),
+        ] {
+            for path in ["/oauth/token", "/oauth/userinfo", "/api/v1/admin/users", "/signin"] {
+                let form = [("grant_type", &*secret), ("code", &secret), ("client_assertion", &secret)];
+                requests.push(http.post(url(path)).header(AUTHORIZATION, &value).form(&form));
+                requests.push(http.get(url(path)).header(AUTHORIZATION, &value));
+            }
+        }
+        for kind in ["application/json", "text/plain", "multipart/form-data; boundary=x"] {
+            for path in ["/oauth/token", "/signin", "/api/v1/admin/users"] {
+                let body = format!("{{\"password\": \"{secret}\", \"client_secret\": \"{secret}\"");
+                requests.push(http.post(url(path)).header(CONTENT_TYPE, kind).body(body));
+            }
+        }
+        for name in ["traceparent", "x-request-id", "x-forwarded-for", "forwarded", "x-api-key", "referer", "origin"] {
+            requests.push(http.get(url("/signin")).header(name, &secret));
+        }
+        requests.push(http.post(url("/oauth/logout")).form(&[("id_token_hint", &secret), ("state", &secret)]));
+        for request in requests {
+            let answer = request.send().await.expect("an answer");
+            // A redirect gives a state back to whoever sent it.
+            self.answered(answer).await;
+        }
+        let marked = format!("00-{MARK_TRACE}-00f067aa0ba902b7-01");
+        let mut browser = Browser::new(self.signet);
+        let page = browser.get("/signin").await.page();
+        let form = page.form(&["username", "password"]).expect("the form");
+        let form = form.with(&[("username", "admin"), ("password", &secret)]);
+        let request = browser.request(reqwest::Method::POST, &form.action).header("origin", self.signet.issuer());
+        let request = request.header(USER_AGENT, MARK_AGENT).header("traceparent", marked).form(&form.fields);
+        self.refused(request).await;
+    }
+
+    /// Heads that are no HTTP.
+    async fn raw(&mut self) {
+        let secret = made("raw");
+        self.hunt.keep("secret in a broken request", &secret);
+        for head in [
+            format!("GET /?password={secret} HTTP/9.9\r\nHost: localhost\r\n\r\n"),
+            format!("{secret}\r\n\r\n"),
+            format!("GET /signin HTTP/1.1\r\nHost: {secret}\r\nConnection: close\r\n\r\n"),
+            format!("GET /signin HTTP/1.1\r\nHost: localhost\r\n{secret}\r\n\r\n"),
+            format!("POST /signin HTTP/1.1\r\nHost: localhost\r\nContent-Length: {secret}\r\n\r\n{secret}"),
+            format!("POST /signin HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: {secret}\r\n\r\n"),
+            format!(
+                "POST /signin HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\
+                 Content-Type: application/x-www-form-urlencoded\r\n\r\nzz{secret}\r\n\r\n"
+            ),
+            format!("GET /signin HTTP/1.1\r\nHost: localhost\r\nAuthorization: {secret}\u{1}\r\n\r\n"),
+        ] {
+            let port = self.signet.port();
+            let exchange = tokio::task::spawn_blocking(move || {
+                let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
+                stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
+                let _ = stream.write_all(head.as_bytes());
+                let _ = stream.shutdown(std::net::Shutdown::Write);
+                let mut answer = Vec::new();
+                let _ = stream.read_to_end(&mut answer);
+                String::from_utf8_lossy(&answer).into_owned()
+            });
+            let answer = exchange.await.expect("an exchange");
+            self.hunt.search_page("the answer to a broken request", &answer);
+        }
+    }
+
+    /// The command line, whose standard error is a log too.
+    async fn commands(&mut self) {
+        let password = made("Command");
+        self.hunt.keep("password at the command line", &password);
+        let create = ["user", "create", "--password-stdin", "--username", "by-command", "--email", "by@command.test"];
+        for good in [true, false] {
+            let output = self.signet.cli_with_input(&create, &password).await;
+            assert_eq!(output.status.success(), good, "{output:?}");
+            self.hunt.search("the output of a command", &String::from_utf8_lossy(&output.stdout));
+            self.hunt.search("the errors of a command", &String::from_utf8_lossy(&output.stderr));
+        }
+        let made = ClientSpec::confidential();
+        let create = ["client", "create", "--json", "--name", &*made.name, "--redirect-uri", &*made.redirect_uris[0]];
+        let output = self.signet.cli_with_input(&create, "").await;
+        let client: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        self.hunt.keep("client secret", flow::member(&client, "client_secret"));
+        self.hunt.search("the errors of a command", &String::from_utf8_lossy(&output.stderr));
+    }
+}
