@@ -13,6 +13,7 @@ use signet_oidc::{client::Client, id::ClientId, jose::Keyring, realm::Realm, sec
 use signet_storage::{Store, StoreError, keys::Derivation, seal::Purpose};
 
 use crate::{
+    audit::queue::AuditQueue,
     channel::Channel,
     config::Config,
     guard::{access::Permissions, cookies::CookieNames, proxy::TrustedProxies, rate_limits::Limiter},
@@ -52,6 +53,8 @@ pub struct App {
     pub hooks: Hooks,
     /// Counters of what is tried too often.
     pub limits: Limiter,
+    /// Audit rows of what has no transaction.
+    pub audit: AuditQueue,
     live: ArcSwap<Live>,
     published: ArcSwap<Published>,
     clients: Cache<ClientId, Arc<Client>>,
@@ -132,6 +135,7 @@ impl App {
             published: ArcSwap::from_pointee(published),
             people: Cache::new(50_000),
             clients: Cache::builder().max_capacity(10_000).time_to_live(std::time::Duration::from_mins(1)).build(),
+            audit: AuditQueue::default(),
             permissions: Permissions::default(),
             channel: Arc::default(),
             forgotten: AtomicU64::new(0),

@@ -131,6 +131,7 @@ async fn run(app: Data<App>, http: HttpRequest, command: Json<Command>) -> HttpR
         hasher: app.hasher.clone(),
         passwords: app.passwords.clone(),
         origin,
+        audit: crate::audit::Settings::of(&app.config()),
         held: None,
     };
     answer(&command::run(&desk, command.into_inner()).await)

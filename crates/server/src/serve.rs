@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     app::{App, Parts},
-    channel,
+    audit, channel,
     config::Config,
     control, entropy,
     guard::{headers, limits},
@@ -177,6 +177,7 @@ pub async fn serve(config: Config, logs: LogHandle) -> Result<(), ServeError> {
         job.abort();
         let _ = job.await;
     }
+    app.audit.close(&app.store).await;
     drop(app);
     close(opened).await;
     Ok(())
@@ -217,6 +218,7 @@ fn jobs(app: &Data<App>, opened: &Opened) -> Vec<tokio::task::JoinHandle<()>> {
         jobs.push(actix_web::rt::spawn(watch(Arc::clone(tls))));
     }
     jobs.extend(channel::start(app));
+    jobs.extend(audit::upkeep::start(app));
     #[cfg(feature = "embedded")]
     if let Some(embedded) = &opened.embedded {
         jobs.push(actix_web::rt::spawn(maintain(opened.store.clone(), std::sync::Arc::clone(embedded))));

@@ -44,20 +44,7 @@ impl Apply<signet_oidc::Change> for Tx<'_> {
                 }
                 Change::EndSession { session, at } => self.end_session(session.0, at)?,
                 Change::Audit(event) => {
-                    let entry = Entry {
-                        id: turn.uuid(),
-                        at: turn.now(),
-                        event: event.kind.as_str(),
-                        result: event.result.as_str(),
-                        account: event.account.map(|account| account.0),
-                        client: event.client.map(|client| client.0),
-                        session: event.session.map(|session| session.0),
-                        grant: event.grant.map(|grant| grant.0),
-                        object: None,
-                        detail: event.detail.map(str::to_owned),
-                        typed: None,
-                        salt: turn.bytes(),
-                    };
+                    let entry = Entry::of(event, turn);
                     self.audit(entry, origin)?;
                 }
             }

@@ -13,7 +13,7 @@ use oxide_auth::{
 use super::issue::Issue;
 use crate::{
     call::Params,
-    change::{Change, Event, EventKind, EventResult, Outcome},
+    change::{Event, EventKind, EventResult, Outcome},
     client::{Client, GRANT_CLIENT},
     error::{ErrorCode, OAuthError},
     realm::Realm,
@@ -34,8 +34,8 @@ impl ClientRequest {
     }
 }
 
-/// Decides. RFC 6749 §4.4: confidential clients only; protocol T7: no refresh token, no scope about a person.
-pub fn decide(request: &ClientRequest, client: &Client, realm: &Realm, turn: &mut Turn) -> Outcome<Change, Issue> {
+/// Decides; all that follows is a row of the audit log. RFC 6749 §4.4: confidential clients only; protocol T7: no refresh token, no scope about a person.
+pub fn decide(request: &ClientRequest, client: &Client, realm: &Realm, turn: &mut Turn) -> Outcome<Event, Issue> {
     if client.is_public() {
         return Outcome::refuse(OAuthError::new(
             ErrorCode::UnauthorizedClient,
@@ -55,7 +55,7 @@ pub fn decide(request: &ClientRequest, client: &Client, realm: &Realm, turn: &mu
         grant: None,
         detail: None,
     };
-    Outcome { changes: vec![Change::Audit(event)], verdict: Ok(Issue::for_client(client, scopes, (realm, turn))) }
+    Outcome { changes: vec![event], verdict: Ok(Issue::for_client(client, scopes, (realm, turn))) }
 }
 
 /// The scopes of the client itself: those of its registration that say nothing of a person.

@@ -38,7 +38,7 @@ fn redeem(request: &CodeRequest, loaded: Loaded) -> Outcome<Change, Issue> {
     authorization_code::decide(request, &client(), loaded, &realm(), &mut turn())
 }
 
-fn code_of<T>(outcome: &Outcome<Change, T>) -> Option<ErrorCode> {
+fn code_of<C, T>(outcome: &Outcome<C, T>) -> Option<ErrorCode> {
     outcome.verdict.as_ref().err().map(|error| error.code)
 }
 

@@ -5,6 +5,7 @@
 
 mod act;
 pub mod apply;
+pub mod audit;
 pub mod clients;
 pub mod keys;
 pub mod resources;
@@ -37,6 +38,8 @@ pub struct Desk {
     pub passwords: PasswordPolicy,
     /// Who does it, from where.
     pub origin: Origin,
+    /// How long audit rows stay, and where they go then.
+    pub audit: crate::audit::Settings,
     /// What the actor may do by roles: nobody gives, or acts on somebody who holds, more than that. None for the
     /// operator of the machine, who may do everything.
     pub held: Option<Arc<PermissionSet>>,

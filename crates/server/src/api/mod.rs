@@ -46,6 +46,7 @@ impl FromRequest for Office {
             hasher: app.hasher.clone(),
             passwords: app.passwords.clone(),
             origin: caller.origin(http),
+            audit: crate::audit::Settings::of(&app.config()),
             held: Some(caller.permissions()),
         };
         ready(Ok(Self { desk, caller, http: http.clone() }))

@@ -73,6 +73,9 @@ commands! {
     Resource(ResourceCommand),
     /// Make APIs, roles and clients as a file says.
     Apply(Box<ApplyCommand>),
+    /// The audit log.
+    #[command(subcommand)]
+    Audit(super::audit::AuditCommand),
     /// Accounts.
     #[command(subcommand)]
     User(UserCommand),
@@ -97,6 +100,20 @@ pub enum Reply {
     },
     /// A plan that has changes: printed like [`Reply::Done`], with an exit code of its own.
     Changes {
+        /// For people.
+        text: String,
+        /// For scripts.
+        value: Value,
+    },
+    /// Done: an answer of many values, or none.
+    Lines {
+        /// For people; nothing is printed when it is empty.
+        text: String,
+        /// For scripts, one line each.
+        value: Vec<Value>,
+    },
+    /// Done, and something is wrong: printed like [`Reply::Done`], with the exit code of a failure.
+    Wrong {
         /// For people.
         text: String,
         /// For scripts.

@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod apply;
+pub mod audit;
 pub mod client;
 pub mod command;
 mod config;
@@ -257,6 +258,7 @@ impl Door {
             hasher: startup::hasher(&config),
             passwords: PasswordPolicy::default(),
             origin: startup::operator(),
+            audit: crate::audit::Settings::of(&config),
             held: None,
         };
         // What the command changes reaches running servers without waiting for their next look.

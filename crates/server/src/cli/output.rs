@@ -25,7 +25,11 @@ impl Output {
                 self.answer(&text, &[value]);
                 Exit::Changes
             }
-            Reply::More { text, value, .. } => {
+            Reply::Wrong { text, value } => {
+                self.answer(&text, &[value]);
+                Exit::Failed
+            }
+            Reply::Lines { text, value } | Reply::More { text, value, .. } => {
                 self.answer(&text, &value);
                 Exit::Done
             }

@@ -1,12 +1,26 @@
 //! The audit log: one row in the transaction of what it records, personal fields in a row that can be erased.
+//!
+//! A row is written with a commitment to its personal part. Within a second one node links it into the chain
+//! ([`chain`]); [`verify`] follows the chain; [`archive`] moves its oldest part into files.
+
+pub mod archive;
+mod batch;
+pub mod chain;
+pub mod encode;
+pub mod query;
+mod row;
+pub mod verify;
 
 use chrono::{DateTime, Utc};
 use diesel::{
     RunQueryDsl,
     sql_types::{Bytea, Int8, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
+use signet_oidc::Turn;
 use uuid::Uuid;
 
+use self::encode::Personal;
+pub use self::row::{Row, to_hex};
 use crate::{error::StoreError, statement::statement, store::Tx};
 
 /// Who did what is recorded.
@@ -23,6 +37,8 @@ pub enum Actor {
     Client(i64),
     /// Signet itself: a schedule.
     System,
+    /// Nobody known, although the entry names a client or an account.
+    Anonymous,
 }
 
 /// From where a request came, for the audit log.
@@ -69,6 +85,26 @@ pub struct Entry {
     pub salt: [u8; 16],
 }
 
+impl Entry {
+    /// The row of an event of the protocol.
+    pub fn of(event: signet_oidc::Event, turn: &mut Turn) -> Self {
+        Self {
+            id: turn.uuid(),
+            at: turn.now(),
+            event: event.kind.as_str(),
+            result: event.result.as_str(),
+            account: event.account.map(|account| account.0),
+            client: event.client.map(|client| client.0),
+            session: event.session.map(|session| session.0),
+            grant: event.grant.map(|grant| grant.0),
+            object: None,
+            detail: event.detail.map(str::to_owned),
+            typed: None,
+            salt: turn.bytes(),
+        }
+    }
+}
+
 statement! {
     /// One audit row and its personal row.
     InsertAudit {
@@ -87,6 +123,7 @@ statement! {
         request: Option<String> => Nullable<Text>,
         object: Option<String> => Nullable<Text>,
         detail: Option<String> => Nullable<Text>,
+        commitment: Vec<u8> => Bytea,
         salt: Vec<u8> => Bytea,
         address: Option<String> => Nullable<Text>,
         agent: Option<String> => Nullable<Text>,
@@ -94,30 +131,46 @@ statement! {
         operator: Option<String> => Nullable<Text>,
     }
     "WITH entry AS (INSERT INTO audit (id, realm_id, at, event, result, actor_kind, actor_user, \
-     actor_client, subject_user, client_key, session_id, grant_id, request_id, object, detail) VALUES ({id}, {realm}, \
+     actor_client, subject_user, client_key, session_id, grant_id, request_id, object, detail, commitment) VALUES ({id}, {realm}, \
      {at}, {event}, {result}, {actor_kind}, {actor}, {actor_client}, {subject}, {client}, {session}, {grant}, {request}, \
-     {object}, {detail}) RETURNING id) \
+     {object}, {detail}, {commitment}) RETURNING id) \
      INSERT INTO audit_personal (audit_id, salt, address, user_agent, typed, operator) \
      SELECT entry.id, {salt}, {address}, {agent}, {typed}, {operator} FROM entry"
 }
 
-impl Tx<'_> {
-    /// Writes an audit row. One statement.
-    pub fn audit(&mut self, entry: Entry, origin: &Origin) -> Result<(), StoreError> {
+/// Text as it is stored: without control characters, which the database would refuse, and not longer than `most`.
+fn clean(text: Option<&str>, most: usize) -> Option<String> {
+    text.map(|text| text.chars().filter(|c| !c.is_control()).take(most).collect())
+}
+
+impl InsertAudit {
+    /// The row of an entry, with the commitment to what can be erased of it.
+    fn new(realm: i64, entry: Entry, origin: &Origin) -> Self {
         let (actor_kind, actor, actor_client) = match (&origin.operator, origin.actor) {
             (Some(_), _) => ("operator", None, None),
             (None, Some(Actor::User { user, client })) => ("user", Some(user), client),
             (None, Some(Actor::Client(client))) => ("client", None, Some(client)),
             (None, Some(Actor::System)) => ("system", None, None),
+            (None, Some(Actor::Anonymous)) => ("anonymous", None, None),
             (None, None) => match (entry.account, entry.client) {
                 (Some(user), client) if entry.result == "success" => ("user", Some(user), client),
                 (_, Some(client)) => ("client", None, Some(client)),
                 _ => ("anonymous", None, None),
             },
         };
-        let row = InsertAudit {
+        let address = clean(origin.address.as_deref(), 64);
+        let agent = clean(origin.user_agent.as_deref(), 256);
+        let typed = clean(entry.typed.as_deref(), 256);
+        let operator = clean(origin.operator.as_deref(), 256);
+        let personal = Personal {
+            address: address.as_deref(),
+            user_agent: agent.as_deref(),
+            typed: typed.as_deref(),
+            operator: operator.as_deref(),
+        };
+        Self {
             id: entry.id,
-            realm: self.realm.0,
+            realm,
             at: entry.at,
             event: entry.event,
             result: entry.result,
@@ -128,16 +181,35 @@ impl Tx<'_> {
             client: entry.client,
             session: entry.session,
             grant: entry.grant,
-            request: origin.request_id.clone(),
-            object: entry.object.map(|object| object.chars().filter(|c| !c.is_control()).take(512).collect()),
-            detail: entry.detail,
+            request: clean(origin.request_id.as_deref(), 128),
+            object: clean(entry.object.as_deref(), 512),
+            detail: clean(entry.detail.as_deref(), 512),
+            commitment: encode::commitment(&entry.salt, personal).to_vec(),
             salt: entry.salt.to_vec(),
-            address: origin.address.clone(),
-            agent: origin.user_agent.as_ref().map(|agent| agent.chars().take(256).collect()),
-            typed: entry.typed.map(|typed| typed.chars().filter(|c| !c.is_control()).take(256).collect()),
-            operator: origin.operator.clone(),
-        };
-        row.execute(self.conn)?;
+            address,
+            agent,
+            typed,
+            operator,
+        }
+    }
+}
+
+impl Tx<'_> {
+    /// Writes an audit row. One statement.
+    pub fn audit(&mut self, entry: Entry, origin: &Origin) -> Result<(), StoreError> {
+        InsertAudit::new(self.realm.0, entry, origin).execute(self.conn)?;
         Ok(())
+    }
+
+    /// Erases what the audit log keeps of a person beyond its ids: the personal part of the rows about the account and
+    /// of what it did (R-11). The chain stays verifiable. Answers how many went; call it until none is left.
+    pub fn erase_audit_of(&mut self, user: Uuid) -> Result<usize, StoreError> {
+        Ok(diesel::sql_query(
+            "DELETE FROM audit_personal WHERE audit_id = ANY (ARRAY(SELECT a.id FROM audit a JOIN audit_personal p \
+             ON p.audit_id = a.id WHERE a.realm_id = $1 AND (a.subject_user = $2 OR a.actor_user = $2) LIMIT 500))",
+        )
+        .bind::<Int8, _>(self.realm.0)
+        .bind::<SqlUuid, _>(user)
+        .execute(self.conn)?)
     }
 }
