@@ -22,4 +22,5 @@ mod relying_party;
 mod scene;
 mod secrets;
 mod support;
+mod tls;
 mod upkeep;

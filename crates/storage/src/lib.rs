@@ -15,6 +15,7 @@ pub mod embedded;
 pub mod error;
 pub mod feed;
 mod grants;
+pub mod inspect;
 mod interactions;
 pub mod keys;
 pub mod load;

@@ -51,6 +51,40 @@ impl Signet {
         Self::start_with(database, &[]).await
     }
 
+    /// The same over https, with a certificate of `signet tls self-signed` that `http` trusts. There is no playground,
+    /// and nobody may register.
+    pub async fn start_tls(database: Database, environment: &[(&str, &str)]) -> Self {
+        let mut signet = Self::prepare_tls(database, environment);
+        signet.launch().await;
+        signet
+    }
+
+    /// An instance over https that is not running yet.
+    pub fn prepare_tls(database: Database, environment: &[(&str, &str)]) -> Self {
+        let mut signet = Self::prepare(database, environment);
+        let (cert, key) = signet.certificate("tls");
+        signet.base = format!("https://localhost:{}", signet.port());
+        signet.issuer = signet.base.clone();
+        let path = |path: &Path| path.to_str().expect("a path of UTF-8").to_owned();
+        let settings = [("SIGNET_TLS__CERT", &cert), ("SIGNET_TLS__KEY", &key), ("SIGNET_OUTBOUND__TRUSTED_CA", &cert)];
+        let usual: Vec<_> = settings.iter().map(|(name, value)| ((*name).to_owned(), path(value))).collect();
+        signet.environment.splice(0..0, usual);
+        signet.http = trusting(&cert).build().expect("HTTP client");
+        signet
+    }
+
+    /// Makes a certificate and key for localhost in a folder beside the data directory, by the command line.
+    pub fn certificate(&self, folder: &str) -> (PathBuf, PathBuf) {
+        let folder = self.folder.path().join(folder);
+        let made = Command::new(signet_program())
+            .args(["tls", "self-signed", "--host", "localhost", "--host", "127.0.0.1", "--force", "--out"])
+            .arg(&folder)
+            .output()
+            .expect("run the command line");
+        assert!(made.status.success(), "signet tls self-signed: {made:?}");
+        (folder.join("tls.crt"), folder.join("tls.key"))
+    }
+
     /// The same with further environment variables, which win over the usual ones.
     pub async fn start_with(database: Database, environment: &[(&str, &str)]) -> Self {
         let mut signet = Self::prepare(database, environment);
@@ -230,7 +264,8 @@ impl Signet {
             assert!(taken, "the program ended at start\n{said}");
             self.port = Port::reserve();
             let alone = self.issuer == self.base;
-            self.base = base(&self.port);
+            let scheme = self.base.split("://").next().unwrap_or_default();
+            self.base = format!("{scheme}://localhost:{}", self.port());
             if alone {
                 self.issuer = self.base.clone();
             }
@@ -280,6 +315,15 @@ impl Signet {
 
 fn base(port: &Port) -> String {
     format!("http://localhost:{}", port.number())
+}
+
+/// A client that follows no redirect, keeps no cookie, and trusts this certificate and no other.
+pub fn trusting(cert: &Path) -> reqwest::ClientBuilder {
+    let pem = std::fs::read(cert).expect("the certificate");
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .tls_built_in_root_certs(false)
+        .add_root_certificate(reqwest::Certificate::from_pem(&pem).expect("a certificate"))
 }
 
 impl Drop for Signet {

@@ -11,8 +11,8 @@ use serde_json::Value;
 use signet_storage::StoreError;
 
 use super::{
-    apply::ApplyCommand, client::ClientCommand, exit::Exit, keys::KeysCommand, resource::ResourceCommand,
-    role::RoleCommand, user::UserCommand,
+    apply::ApplyCommand, client::ClientCommand, doctor::Inspect, exit::Exit, keys::KeysCommand,
+    resource::ResourceCommand, role::RoleCommand, user::UserCommand,
 };
 use crate::admin::{AdminError, Desk};
 
@@ -85,6 +85,9 @@ commands! {
     /// Roles: what they allow, and who holds them.
     #[command(subcommand)]
     Role(RoleCommand),
+    /// A look at the database, for `signet doctor`.
+    #[command(hide = true)]
+    Inspect(Inspect),
 }
 
 /// How a command ended, or how it goes on.

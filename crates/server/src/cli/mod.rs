@@ -6,6 +6,7 @@ pub mod client;
 pub mod command;
 mod config;
 mod docs;
+pub mod doctor;
 pub mod exit;
 pub mod keys;
 mod output;
@@ -68,6 +69,8 @@ enum Action {
     Man(docs::Man),
     /// List the routes: who may call each, and what it changes.
     Routes,
+    /// Look at everything Signet stands on; say what is wrong and what to change.
+    Doctor,
     /// Certificates for serving https.
     #[command(subcommand)]
     Tls(tls::TlsCommand),
@@ -94,7 +97,11 @@ pub fn main() -> ExitCode {
         Action::Config(command) => return command.run(&arguments.settings, output).into(),
         action => action,
     };
-    let config = match Config::load(&arguments.settings) {
+    let config = Config::load(&arguments.settings);
+    if matches!(action, Action::Doctor) {
+        return actix_web::rt::System::new().block_on(doctor::run(config, output)).into();
+    }
+    let config = match config {
         Ok(config) => config,
         Err(errors) => {
             output.fail("configuration", &errors.to_string(), None);
@@ -190,7 +197,12 @@ async fn run((config, logs): (Config, LogHandle), action: Action, output: Output
             Ok(exit)
         }
         // Answered before the configuration was read.
-        Action::Config(_) | Action::Completions(_) | Action::Man(_) | Action::Routes | Action::Tls(_) => Ok(Exit::Done),
+        Action::Config(_)
+        | Action::Completions(_)
+        | Action::Man(_)
+        | Action::Routes
+        | Action::Tls(_)
+        | Action::Doctor => Ok(Exit::Done),
         Action::Command(mut command) => {
             if let Err(reply) = command.prepare() {
                 return Ok(output.finish(reply));
