@@ -79,11 +79,36 @@ async fn a_disabled_client(nodes: &Nodes, way: Way) {
     .await;
 }
 
+/// A role taken on A denies on B.
+async fn a_taken_role(nodes: &Nodes, way: Way) {
+    let api = format!("{}/api", nodes.a.issuer());
+    let arguments = ["client", "create", "--json", "--name", "Clerk", "--grant-type", "client_credentials"];
+    let arguments = [&arguments[..], &["--scope", "client:read", "--audience", &api]].concat();
+    let made = nodes.a.cli_json(&arguments, "").await;
+    let (id, secret) = (flow::member(&made, "client_id"), flow::member(&made, "client_secret"));
+    let role = format!("clerk-{id}");
+    nodes.a.cli_json(&["role", "create", &role, "--permission", "client:read", "--json"], "").await;
+    nodes.a.cli_json(&["role", "assign", &role, "--client", id, "--json"], "").await;
+    let client = Client { id: id.to_owned(), secret: Some(secret.to_owned()), redirect_uri: String::new() };
+    let tokens = flow::granted(serve(&nodes.a, &client).await).await;
+    let list = async || {
+        let request = nodes.b.http().get(nodes.b.url("/api/v1/admin/clients"));
+        request.bearer_auth(flow::member(&tokens, "access_token")).send().await.expect("an answer").status()
+    };
+    assert_eq!(list().await, StatusCode::OK, "B allows what the role allows, and keeps that in mind");
+    by(way, nodes, async || {
+        nodes.a.cli_json(&["role", "remove", &role, "--client", id, "--json"], "").await;
+        within("a role taken on A denies on B", async || (list().await == StatusCode::FORBIDDEN).then_some(())).await;
+    })
+    .await;
+}
+
 async fn everything(nodes: &Nodes, way: Way) {
     let client = nodes.a.client(ClientSpec::confidential()).await;
     a_revoked_token(nodes, &client, way).await;
     a_rotated_key(nodes, way).await;
     a_disabled_client(nodes, way).await;
+    a_taken_role(nodes, way).await;
 }
 
 /// Waits until Redis is in this state at a node, by its readiness report; the node stays ready.
@@ -97,14 +122,14 @@ async fn redis_is(node: &Signet, state: &str) {
     .await;
 }
 
-/// without Redis nodes hear of each other through the database.
+/// without Redis nodes hear of each other through the database.
 #[tokio::test]
 async fn without_redis() {
     let nodes = Nodes::start(&[]).await;
     everything(&nodes, Way::Table).await;
 }
 
-/// with Redis it is Redis that brings the news.
+/// with Redis it is Redis that brings the news.
 #[tokio::test]
 async fn over_redis() {
     let redis = PrivateRedis::start().await;

@@ -82,7 +82,12 @@ mod tests {
         assert!(read(&sealer(1), "b", &bytes).is_none(), "another installation");
         assert!(read(&sealer(2), "a", &bytes).is_none(), "another key");
         assert!(
-            read(&sealer(1), "a", br#"{"v":1,"seq":1,"kind":"revoked.client","key":"app","generation":9}"#).is_none()
+            read(
+                &sealer(1),
+                "a",
+                br#"{"v":1,"seq":1,"kind":"revoked.client","key":"app","generation":9,"expires":4000000000}"#
+            )
+            .is_none()
         );
         assert!(read(&sealer(1), "a", &vec![0; LONGEST + 1]).is_none());
         let mut changed = bytes;
