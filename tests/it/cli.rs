@@ -1,5 +1,7 @@
 //! The command line, and how the program starts and stops.
 
+mod people;
+
 use std::process::Output;
 use std::time::Duration;
 

@@ -72,28 +72,7 @@ pub fn decide(facts: Facts, fresh: Fresh) -> (Vec<Change>, Result<SessionId, Sig
         };
         return (vec![Change::Audit(event)], Err(SignInRefused));
     };
-    let mut changes = Vec::new();
-    let renewed = facts.previous.filter(|(_, owner)| *owner == account.user).map(|(session, _)| session);
-    let session = renewed.unwrap_or(fresh.session);
-    let values = Box::new(NewSession {
-        id: session,
-        handle: fresh.handle,
-        user: account.user,
-        state: SessionState::Full,
-        auth_time: fresh.now,
-        acr: fresh.acr.to_owned(),
-        amr: fresh.amr,
-        idle_expires: fresh.idle_expires,
-        expires: fresh.expires,
-    });
-    if renewed.is_some() {
-        changes.push(Change::RenewSession(values));
-    } else {
-        if let Some((previous, _)) = facts.previous {
-            changes.push(Change::EndSession { session: previous, at: fresh.now });
-        }
-        changes.push(Change::StartSession(values));
-    }
+    let (mut changes, session) = begin(account.user, facts.previous, fresh);
     if let Some((from, to)) = account.rehashed.clone() {
         changes.push(Change::RaiseHash { user: account.user, from, to });
     }
@@ -104,6 +83,52 @@ pub fn decide(facts: Facts, fresh: Fresh) -> (Vec<Change>, Result<SessionId, Sig
         typed: None,
     }));
     (changes, Ok(session))
+}
+
+/// The answer to a sign-in link that is of no use: the same for every reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("This link is not valid, or not any more: it works once and for a short time. Ask for a new one.")]
+pub struct LinkRefused;
+
+/// Decides on a sign-in link. `user` is whom it signs in: none for a link that is unknown, used before, too old, or of
+/// an account that may not sign in. `previous` is the session in the browser's cookie, with its owner.
+pub fn decide_link(
+    user: Option<UserId>,
+    previous: Option<(SessionId, UserId)>,
+    fresh: Fresh,
+) -> (Vec<Change>, Result<SessionId, LinkRefused>) {
+    let event = |kind, session| Change::Audit(Event { kind, user, session, typed: None });
+    let Some(user) = user else { return (vec![event(EventKind::LinkRefused, None)], Err(LinkRefused)) };
+    let (mut changes, session) = begin(user, previous, fresh);
+    changes.push(event(EventKind::LinkUsed, Some(session)));
+    (changes, Ok(session))
+}
+
+/// The session of a person who proved who they are: their own goes on under a new cookie, another person's ends.
+fn begin(user: UserId, previous: Option<(SessionId, UserId)>, fresh: Fresh) -> (Vec<Change>, SessionId) {
+    let mut changes = Vec::new();
+    let renewed = previous.filter(|(_, owner)| *owner == user).map(|(session, _)| session);
+    let session = renewed.unwrap_or(fresh.session);
+    let values = Box::new(NewSession {
+        id: session,
+        handle: fresh.handle,
+        user,
+        state: SessionState::Full,
+        auth_time: fresh.now,
+        acr: fresh.acr.to_owned(),
+        amr: fresh.amr,
+        idle_expires: fresh.idle_expires,
+        expires: fresh.expires,
+    });
+    if renewed.is_some() {
+        changes.push(Change::RenewSession(values));
+    } else {
+        if let Some((previous, _)) = previous {
+            changes.push(Change::EndSession { session: previous, at: fresh.now });
+        }
+        changes.push(Change::StartSession(values));
+    }
+    (changes, session)
 }
 
 #[cfg(test)]
@@ -174,5 +199,23 @@ mod tests {
             matches!(changes.first(), Some(Change::EndSession { session, .. }) if *session == SessionId(Uuid::from_u128(7)))
         );
         assert!(matches!(changes.get(1), Some(Change::StartSession(_))));
+    }
+
+    /// R-69a: a link signs in whom it was made for, takes over no other person's session, and leaves a trace when it is
+    /// refused.
+    #[test]
+    fn links() {
+        let ada = UserId(Uuid::from_u128(1));
+        let (changes, verdict) = decide_link(None, Some((SessionId(Uuid::from_u128(7)), ada)), fresh());
+        assert_eq!(verdict, Err(LinkRefused));
+        assert!(matches!(changes.as_slice(), [Change::Audit(event)] if event.kind == EventKind::LinkRefused));
+        for (owner, session) in [(1, 7), (2, 9)] {
+            let previous = (SessionId(Uuid::from_u128(7)), UserId(Uuid::from_u128(owner)));
+            let (changes, verdict) = decide_link(Some(ada), Some(previous), fresh());
+            assert_eq!(verdict, Ok(SessionId(Uuid::from_u128(session))));
+            let ended = matches!(changes.first(), Some(Change::EndSession { session, .. }) if *session == previous.0);
+            assert_eq!(ended, owner == 2);
+            assert!(matches!(changes.last(), Some(Change::Audit(event)) if event.kind == EventKind::LinkUsed));
+        }
     }
 }

@@ -17,6 +17,8 @@ pub enum Amr {
     Hwk,
     /// More than one factor.
     Mfa,
+    /// A one-time link that an operator made. Not registered: no registered method says that.
+    Link,
 }
 
 impl Amr {
@@ -27,6 +29,7 @@ impl Amr {
             Self::Otp => "otp",
             Self::Hwk => "hwk",
             Self::Mfa => "mfa",
+            Self::Link => "link",
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         Audience::Issuer, Headers, Line, Service, api, delete, endpoint, get, head, install, page, patch, post,
     },
     oauth::{authorize, discovery, logout, token, userinfo},
-    pages::{self, consent, home, interact, register, signin},
+    pages::{self, consent, home, interact, link, register, signin},
     playground::handlers as playground_handlers,
     telemetry::endpoints,
 };
@@ -23,6 +23,8 @@ pub fn map() -> Vec<Service> {
         // Pages.
         page("/", strict, [get(home::get).public()]),
         page("/signin", interaction, [get(signin::get).public(), post(signin::post).public().writes(SIGN_IN)]),
+        page("/signin/link", Headers::SCRIPT, [get(link::get).public(), post(link::post).public().writes(LINK)]),
+        page("/assets/link.js", strict, [get(link::script).public()]),
         page("/register", interaction, [get(register::get).public(), post(register::post).public().writes(REGISTER)]),
         page("/consent", interaction, [get(consent::get).session(), post(consent::post).session().writes(CONSENT)]),
         page("/continue", interaction, [get(interact::get).session().writes(CODE)]),
@@ -104,6 +106,7 @@ const DISCOVERY: [&str; 3] = [
 
 /// Audit events, by what is done.
 const SIGN_IN: &[&str] = &["sign_in.succeeded", "sign_in.failed"];
+const LINK: &[&str] = &["sign_in_link.used", "sign_in_link.refused"];
 const REGISTER: &[&str] = &["account.registered"];
 const CODE: &[&str] = &["code.issued"];
 const CONSENT: &[&str] = &["consent.given", "consent.denied", "code.issued"];

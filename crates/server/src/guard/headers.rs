@@ -36,6 +36,10 @@ const CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; b
 const CSP_INTERACTION: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; \
                                frame-ancestors 'none'";
 
+/// [`Csp::Script`].
+const CSP_SCRIPT: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                          base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
+
 /// [`Csp::Docs`].
 const CSP_DOCS: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
                         img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; \
@@ -46,6 +50,7 @@ impl Csp {
         match self {
             Self::Strict => CSP,
             Self::Interaction => CSP_INTERACTION,
+            Self::Script => CSP_SCRIPT,
             Self::Docs => CSP_DOCS,
         }
     }

@@ -67,6 +67,8 @@ pub enum Csp {
     /// Protocol O2: without `form-action`, which browsers apply to the redirect that follows a post and leads to the
     /// application.
     Interaction,
+    /// As strict, with a script file of ours.
+    Script,
     /// Swagger UI: its scripts from here, inline styles, requests to us.
     Docs,
 }
@@ -92,6 +94,8 @@ impl Headers {
     pub const POPUP: Self = Self { csp: Csp::Strict, cors: false, popup: true };
     /// Protocol endpoints that scripts of applications call.
     pub const CORS: Self = Self { csp: Csp::Strict, cors: true, popup: false };
+    /// The page of sign-in links, whose script moves the code out of the address.
+    pub const SCRIPT: Self = Self { csp: Csp::Script, cors: false, popup: false };
     /// Swagger UI.
     pub const DOCS: Self = Self { csp: Csp::Docs, cors: false, popup: false };
 }

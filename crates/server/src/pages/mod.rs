@@ -3,6 +3,7 @@
 pub mod consent;
 pub mod home;
 pub mod interact;
+pub mod link;
 pub mod register;
 pub mod signin;
 pub mod view;

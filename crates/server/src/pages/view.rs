@@ -1,8 +1,8 @@
 //! What each page shows: one struct for one template of `templates/`.
 //!
 //! Everything a person or an application supplied passes through askama's HTML escaping.
-//! No page holds a script or an inline style, so all of them work under
-//! `default-src 'none'; style-src 'self'; img-src 'self' data:`.
+//! No page holds an inline script or style. All but the one for sign-in links hold no script at all, and work under
+//! `default-src 'none'; style-src 'self'; img-src 'self' data:`; that one adds `script-src 'self'`.
 
 use askama::Template;
 
@@ -69,6 +69,18 @@ pub struct SignIn {
     pub register_href: Option<String>,
     /// News of no alarm, such as a sign-out that has just happened.
     pub notice: Option<String>,
+}
+
+/// Sign-in by a one-time link: posts `code` to `/signin/link`. The one page with a script, which works without it too.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "link.html")]
+pub struct LinkSignIn {
+    /// The frame.
+    pub page: Page,
+    /// Token against forged requests.
+    pub csrf: String,
+    /// Why the last try was refused.
+    pub error: Option<String>,
 }
 
 /// Registration: posts `username`, `email` and `password` to `/register`.
