@@ -127,6 +127,7 @@ mod tests {
             (&["user:*", "role:assign"], &["user:read", "user:lock"], true),
             (&["user:*", "role:assign"], &["*:*"], false),
             (&["user:read"], &["user:*"], false),
+            (&["user:read"], &["user:read", "role:assign"], false),
             (&[], &[], true),
             (&[], &["a:b"], false),
         ] {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod keyboard;
+mod link;
 mod pages;
 mod playground;
 mod signin;

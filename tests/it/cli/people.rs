@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use crate::scene::{Scene, admin};
 use crate::support::prelude::*;
-use crate::support::wait::{PATIENCE, eventually};
 
 #[derive(QueryableByName)]
 struct Count {
