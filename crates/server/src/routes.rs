@@ -6,9 +6,9 @@
 use actix_web::web::ServiceConfig;
 
 use crate::{
-    api::{self as rest, clients, docs},
+    api::{self as rest, clients, docs, keys, resources, roles, users},
     guard::route::{
-        Audience::Issuer, Headers, Line, Service, api, delete, endpoint, get, head, install, page, patch, post,
+        Audience::Issuer, Headers, Line, Service, api, delete, endpoint, get, head, install, page, patch, post, put,
     },
     oauth::{authorize, discovery, logout, token, userinfo},
     pages::{self, consent, home, interact, link, register, signin},
@@ -94,6 +94,66 @@ fn administration() -> Vec<Service> {
             "/api/v1/admin/clients/{client_id}/enable",
             [post(clients::enable).needs("client:update").writes(&["client.enabled"])],
         ),
+        api(
+            "/api/v1/admin/clients/{client_id}/roles/{role}",
+            [
+                put(roles::assign_to_client).needs("role:assign").writes(&["role.assigned"]),
+                delete(roles::take_from_client).needs("role:assign").writes(&["role.removed"]),
+            ],
+        ),
+        api(
+            "/api/v1/admin/resources",
+            [
+                get(resources::list).needs("resource:read"),
+                post(resources::create).needs("resource:create").writes(&["resource.created"]),
+            ],
+        ),
+        api(
+            "/api/v1/admin/resources/{identifier}",
+            [
+                get(resources::show).needs("resource:read"),
+                patch(resources::update).needs("resource:update").writes(&["resource.updated"]),
+                delete(resources::delete).needs("resource:delete").writes(&["resource.deleted"]),
+            ],
+        ),
+        api("/api/v1/admin/keys", [get(keys::list).needs("key:read")]),
+        api("/api/v1/admin/keys/rotate", [post(keys::rotate).needs("key:rotate").writes(&["key.rotated"])]),
+        api(
+            "/api/v1/admin/users",
+            [
+                get(users::list).needs("user:read"),
+                post(users::create).needs("user:create").writes(&["account.created"]),
+            ],
+        ),
+        api("/api/v1/admin/users/{user}", [get(users::show).needs("user:read")]),
+        api(
+            "/api/v1/admin/users/{user}/set-password",
+            [post(users::set_password).needs("user:update").writes(&["account.password_set"])],
+        ),
+        api("/api/v1/admin/users/{user}/lock", [post(users::lock).needs("user:lock").writes(&["account.locked"])]),
+        api(
+            "/api/v1/admin/users/{user}/unlock",
+            [post(users::unlock).needs("user:unlock").writes(&["account.unlocked"])],
+        ),
+        api(
+            "/api/v1/admin/users/{user}/roles/{role}",
+            [
+                put(roles::assign_to_user).needs("role:assign").writes(&["role.assigned"]),
+                delete(roles::take_from_user).needs("role:assign").writes(&["role.removed"]),
+            ],
+        ),
+        api(
+            "/api/v1/admin/roles",
+            [get(roles::list).needs("role:read"), post(roles::create).needs("role:create").writes(&["role.created"])],
+        ),
+        api(
+            "/api/v1/admin/roles/{role}",
+            [
+                get(roles::show).needs("role:read"),
+                patch(roles::update).needs("role:update").writes(&["role.updated"]),
+                delete(roles::delete).needs("role:delete").writes(&["role.deleted"]),
+            ],
+        ),
     ]
 }
 
@@ -155,7 +215,9 @@ mod tests {
     #[test]
     fn the_table_is_sound() {
         let mut seen = HashSet::new();
+        let known: HashSet<_> = crate::audit::events::catalogue().into_iter().map(|listed| listed.event).collect();
         for line in table() {
+            assert!(line.writes.iter().all(|event| known.contains(event)), "{:?}", line.writes);
             assert!(seen.insert((line.path, line.method)), "{} {} twice", line.method, line.path);
             let api = line.path.starts_with("/api/v1/");
             if let Requirement::Permission { permission } = line.requirement {

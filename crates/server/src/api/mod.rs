@@ -3,8 +3,12 @@
 pub mod clients;
 pub mod docs;
 mod input;
+pub mod keys;
 pub mod openapi;
 pub mod problem;
+pub mod resources;
+pub mod roles;
+pub mod users;
 
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse, dev,
@@ -114,6 +118,11 @@ pub fn tagged<T: Serialize>(revision: &str, value: &T) -> HttpResponse {
 /// Something as it is now.
 pub fn shown<T: Serialize>(value: &T) -> HttpResponse {
     HttpResponse::Ok().json(value)
+}
+
+/// A list that is never long: one page.
+pub fn all<T: Serialize>(items: Vec<T>) -> HttpResponse {
+    HttpResponse::Ok().json(Page { items, next: None })
 }
 
 /// One segment of a path, escaped (RFC 3986 §3.3).

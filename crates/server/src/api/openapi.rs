@@ -11,7 +11,7 @@ use utoipa::{
     },
 };
 
-use super::{clients, problem};
+use super::{clients, keys, problem, resources, roles, users};
 use crate::{
     guard::route::{Line, Requirement},
     routes,
@@ -29,6 +29,11 @@ use crate::{
     paths(
         clients::list, clients::create, clients::show, clients::update, clients::delete, clients::rotate_secret,
         clients::disable, clients::enable,
+        resources::list, resources::create, resources::show, resources::update, resources::delete,
+        keys::list, keys::rotate,
+        users::list, users::create, users::show, users::set_password, users::lock, users::unlock,
+        roles::list, roles::create, roles::show, roles::update, roles::delete,
+        roles::assign_to_user, roles::take_from_user, roles::assign_to_client, roles::take_from_client,
     ),
     components(schemas(problem::ProblemBody, problem::FieldError)),
     servers((url = "/"))
