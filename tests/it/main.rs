@@ -10,6 +10,7 @@
 )]
 #![expect(unreachable_pub, reason = "an executable has nobody to reach from")]
 
+mod api;
 mod browser;
 mod budgets;
 mod cli;
@@ -24,3 +25,4 @@ mod secrets;
 mod support;
 mod tls;
 mod upkeep;
+mod walk;

@@ -1,6 +1,7 @@
 //! The pages in Chromium, as people meet them.
 
 mod audit;
+mod docs;
 mod keyboard;
 mod link;
 mod pages;

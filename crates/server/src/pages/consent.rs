@@ -10,6 +10,7 @@ use signet_oidc::{
     scope,
     subject::Session,
 };
+use signet_rbac::Permission;
 use url::Url;
 
 use super::{
@@ -58,6 +59,7 @@ fn view(app: &App, held: &Held, session: &Session, csrf: String) -> Consent {
         let host = url.host_str()?.to_owned();
         Some(url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}")))
     });
+    let administers = held.client.default_audience.as_deref() == Some(&*app.realm().api_audience());
     Consent {
         page: Page::plain("Allow access", &app.issuer_host),
         csrf,
@@ -66,25 +68,55 @@ fn view(app: &App, held: &Held, session: &Session, csrf: String) -> Consent {
         client_host: host.unwrap_or_else(|| "an app on this device".to_owned()),
         unverified: held.client.source != ClientSource::Admin,
         account: session.username.clone(),
-        scopes: lines(&held.interaction.request.scopes),
+        scopes: lines(&held.interaction.request.scopes, administers),
         switch_href: held.href("/signin"),
     }
 }
 
-/// The scopes asked for, in the order of the standard's list, others after them.
-fn lines(scopes: &scope::Scopes) -> Vec<ScopeLine> {
+/// The scopes asked for, in the order of the standard's list, others after them. Where the tokens are for our own API,
+/// scopes that are permissions are said plainly.
+fn lines(scopes: &scope::Scopes, administers: bool) -> Vec<ScopeLine> {
     let place = |name: &str| scope::STANDARD.iter().position(|(scope, _)| *scope == name);
     let mut names: Vec<&str> = scopes.iter().collect();
     names.sort_by_key(|name| place(name).unwrap_or(usize::MAX));
-    names.into_iter().map(line).collect()
+    names.into_iter().map(|name| line(name, administers)).collect()
 }
 
-fn line(name: &str) -> ScopeLine {
-    let known = scope::STANDARD.iter().find(|(scope, _)| *scope == name);
+fn line(name: &str, administers: bool) -> ScopeLine {
+    let known = scope::STANDARD.iter().find(|(scope, _)| *scope == name).map(|(_, text)| (*text).to_owned());
+    let known = known.or_else(|| if administers { administration(name) } else { None });
     ScopeLine {
-        name: name.to_owned(),
-        description: known.map_or_else(|| format!("Use “{name}” on your behalf"), |(_, text)| (*text).to_owned()),
+        name: name.to_owned(), description: known.unwrap_or_else(|| format!("Use “{name}” on your behalf"))
     }
+}
+
+/// What a permission lets an application do here in the person's name.
+fn administration(name: &str) -> Option<String> {
+    name.parse::<Permission>().ok()?;
+    let (target, action) = name.split_once(':')?;
+    let does = match action {
+        "read" => "See",
+        "create" => "Add",
+        "update" => "Change",
+        "delete" => "Remove",
+        "lock" => "Lock",
+        "unlock" => "Unlock",
+        "rotate" => "Rotate",
+        "assign" => "Give and take",
+        "*" => "See and change",
+        _ => return Some(format!("Use the permission “{name}” here, as far as your roles allow")),
+    };
+    let what = match target {
+        "client" => "applications",
+        "resource" => "APIs",
+        "key" => "signing keys",
+        "user" => "accounts",
+        "role" => "roles",
+        "audit" => "the audit log",
+        "*" => "everything",
+        _ => return Some(format!("Use the permission “{name}” here, as far as your roles allow")),
+    };
+    Some(format!("{does} {what} here, as far as your roles allow"))
 }
 
 /// `allow` issues the code, `deny` sends `access_denied`.
@@ -113,4 +145,24 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
     };
     let result = result.await;
     answer(result, &app, &http)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// R-44, A16: what an application may do to this provider is said plainly, and only where its tokens are for the API.
+    #[test]
+    fn permissions_are_said_plainly() {
+        for (scope, administers, expected) in [
+            ("client:read", true, "See applications here, as far as your roles allow"),
+            ("*:*", true, "See and change everything here, as far as your roles allow"),
+            ("text/1:print", true, "Use the permission “text/1:print” here, as far as your roles allow"),
+            ("client:read", false, "Use “client:read” on your behalf"),
+            ("orders", true, "Use “orders” on your behalf"),
+            ("email", true, "See your email address"),
+        ] {
+            assert_eq!(line(scope, administers).description, expected, "{scope}");
+        }
+    }
 }

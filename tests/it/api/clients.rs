@@ -1,0 +1,78 @@
+//! `/api/v1/admin/clients`
+
+use serde_json::json;
+
+use crate::api::office::{Office, json, problem};
+use crate::scene::header;
+use crate::support::prelude::*;
+
+const CLIENTS: &str = "/api/v1/admin/clients";
+
+/// a client is made, read, changed and removed; a change based on an old reading is refused.
+#[tokio::test]
+async fn a_clients_life() {
+    let office = Office::open().await;
+    let token = office.administrator().await;
+    let new = json!({ "client_id": "https://app.example/a b", "client_name": "App", "redirect_uris": ["https://app.example/cb"] });
+    let answer = office.call("POST", CLIENTS, &token).json(&new).send().await.expect("an answer");
+    let location = header(&answer, "location").to_owned();
+    let made = json(answer, 201).await;
+    assert_eq!(location, office.signet.url(&format!("{CLIENTS}/https%3A%2F%2Fapp.example%2Fa%20b")));
+    let secret = flow::member(&made, "client_secret").to_owned();
+    let path = location.strip_prefix(office.signet.issuer()).expect("of the issuer").to_owned();
+
+    let answer = office.call("GET", &path, &token).send().await.expect("an answer");
+    let tag = header(&answer, "etag").to_owned();
+    let shown = json(answer, 200).await;
+    assert!(shown.get("client_secret").is_none() && !shown.to_string().contains(&secret), "{shown}");
+
+    let change = |name: &str| office.call("PATCH", &path, &token).json(&json!({ "client_name": name }));
+    let answer = change("Renamed").header("If-Match", &tag).send().await.expect("an answer");
+    assert_eq!(json(answer, 200).await["client_name"], "Renamed");
+    let answer = change("Again").header("If-Match", &tag).send().await.expect("an answer");
+    assert_eq!(problem(answer).await, (409, "changed_meanwhile".to_owned()));
+
+    let again = office.call("POST", CLIENTS, &token).json(&new).send().await.expect("an answer");
+    assert_eq!(problem(again).await, (409, "client_exists".to_owned()));
+    let answer = office.call("POST", &format!("{path}/rotate-secret"), &token).send().await.expect("an answer");
+    assert_ne!(flow::member(&json(answer, 200).await, "client_secret"), secret);
+
+    let answer = office.call("DELETE", &path, &token).send().await.expect("an answer");
+    assert_eq!(answer.status(), 204);
+    let answer = office.call("GET", &path, &token).send().await.expect("an answer");
+    assert_eq!(problem(answer).await, (404, "client_not_found".to_owned()));
+}
+
+/// a list comes in pages, each with the way to the next; a search takes `%` and `_` as they are.
+#[tokio::test]
+async fn a_list_comes_in_pages() {
+    let office = Office::open().await;
+    let token = office.administrator().await;
+    for (id, name) in [("a1", "One"), ("a2", "50% off"), ("a3", "Three")] {
+        let new = json!({ "client_id": id, "client_name": name, "redirect_uris": ["https://app.example/cb"] });
+        json(office.call("POST", CLIENTS, &token).json(&new).send().await.expect("an answer"), 201).await;
+    }
+    let (mut next, mut seen) = (Some(format!("{CLIENTS}?limit=2")), Vec::new());
+    while let Some(path) = next {
+        let answer = office.call("GET", &path, &token).send().await.expect("an answer");
+        let link = header(&answer, "link").to_owned();
+        let page = json(answer, 200).await;
+        let items = page["items"].as_array().expect("items");
+        assert!(items.len() <= 2);
+        seen.extend(items.iter().map(|client| flow::member(client, "client_id").to_owned()));
+        assert_eq!(link.is_empty(), page["next"].is_null(), "{page}");
+        let url = link.strip_prefix('<').and_then(|rest| rest.split_once('>')).map(|(url, _)| url.to_owned());
+        next = url.map(|url| url.strip_prefix(office.signet.issuer()).expect("of the issuer").to_owned());
+    }
+    let mut sorted = seen.clone();
+    sorted.sort();
+    sorted.dedup();
+    assert_eq!(seen, sorted);
+    assert!(["a1", "a2", "a3"].iter().all(|id| seen.iter().any(|one| one == id)), "{seen:?}");
+
+    for (search, expected) in [("%25", 1), ("_", 0), ("three", 1), ("%5C", 0), ("'", 0)] {
+        let path = format!("{CLIENTS}?search={search}");
+        let page = json(office.call("GET", &path, &token).send().await.expect("an answer"), 200).await;
+        assert_eq!(page["items"].as_array().map(Vec::len), Some(expected), "{search}: {page}");
+    }
+}

@@ -1,0 +1,7 @@
+//! `/api` and `/docs`.
+
+mod clients;
+mod docs;
+mod hostile;
+pub mod office;
+mod tokens;
