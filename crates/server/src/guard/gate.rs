@@ -192,3 +192,40 @@ fn other_method(post: &Post, request: &HttpRequest) -> HttpResponse {
 pub fn body_limit(request: &HttpRequest) -> usize {
     line(request).map_or(call::BODY_LIMIT, |line| line.body_limit)
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test;
+
+    use super::*;
+    use crate::guard::{
+        bearer::Caller,
+        route::{api, get, install},
+    };
+
+    async fn opened() -> &'static str {
+        "opened"
+    }
+
+    async fn asks(_: Caller) -> &'static str {
+        "opened"
+    }
+
+    /// what cannot be decided is refused: without a provider to ask, with a permission that cannot be read, and
+    /// where a handler wants a caller that its line does not name.
+    #[actix_web::test]
+    async fn what_cannot_be_decided_is_refused() {
+        let services = vec![
+            api("/unasked", [get(opened).needs("client:read")]),
+            api("/unread", [get(opened).needs("client")]),
+            api("/unnamed", [get(asks).public()]),
+            api("/open", [get(opened).public()]),
+        ];
+        let service = actix_web::App::new().configure(|config| install(config, services, true));
+        let service = test::init_service(service).await;
+        for (path, status) in [("/unasked", 503), ("/unread", 503), ("/unnamed", 500), ("/open", 200)] {
+            let answer = test::call_service(&service, test::TestRequest::get().uri(path).to_request()).await;
+            assert_eq!(answer.status().as_u16(), status, "{path}");
+        }
+    }
+}
