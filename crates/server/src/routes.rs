@@ -6,7 +6,7 @@
 use actix_web::web::ServiceConfig;
 
 use crate::{
-    api::{self as rest, clients, docs, keys, resources, roles, users},
+    api::{self as rest, audit, clients, docs, keys, resources, roles, users},
     guard::route::{
         Audience::Issuer, Headers, Line, Service, api, delete, endpoint, get, head, install, page, patch, post, put,
     },
@@ -116,6 +116,7 @@ fn administration() -> Vec<Service> {
                 delete(resources::delete).needs("resource:delete").writes(&["resource.deleted"]),
             ],
         ),
+        api("/api/v1/admin/audit", [get(audit::list).needs("audit:read")]),
         api("/api/v1/admin/keys", [get(keys::list).needs("key:read")]),
         api("/api/v1/admin/keys/rotate", [post(keys::rotate).needs("key:rotate").writes(&["key.rotated"])]),
         api(

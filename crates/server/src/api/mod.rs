@@ -1,5 +1,6 @@
 //! The REST API, one file for each resource. Handlers are thin: they call `admin` and answer JSON.
 
+pub mod audit;
 pub mod clients;
 pub mod docs;
 mod input;

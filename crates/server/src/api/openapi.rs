@@ -11,7 +11,7 @@ use utoipa::{
     },
 };
 
-use super::{clients, keys, problem, resources, roles, users};
+use super::{audit, clients, keys, problem, resources, roles, users};
 use crate::{
     guard::route::{Line, Requirement},
     routes,
@@ -34,6 +34,7 @@ use crate::{
         users::list, users::create, users::show, users::set_password, users::lock, users::unlock,
         roles::list, roles::create, roles::show, roles::update, roles::delete,
         roles::assign_to_user, roles::take_from_user, roles::assign_to_client, roles::take_from_client,
+        audit::list,
     ),
     components(schemas(problem::ProblemBody, problem::FieldError)),
     servers((url = "/"))

@@ -3,13 +3,28 @@
 use actix_web::{HttpResponse, web::Payload};
 use serde::Deserialize;
 use signet_identity::password::Password;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::{Office, problem::Problem, shown};
 use crate::admin::{
-    Page,
-    users::{self, NewAccount, UserDetail, UserQuery, UserView, WithPassword},
+    Page, Paging,
+    users::{self, NewAccount, UserDetail, UserView, WithPassword},
 };
+
+/// Which accounts are listed.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default, deny_unknown_fields)]
+pub struct UserQuery {
+    /// At most so many; 50 when not given, at most 200.
+    pub limit: Option<u32>,
+    /// The `next` of the page before.
+    pub after: Option<String>,
+    /// What is searched for in usernames and addresses.
+    pub search: Option<String>,
+    /// `active`, `locked` or `deactivated`.
+    pub state: Option<String>,
+}
 
 /// Why an account is locked.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -32,8 +47,8 @@ pub struct SetPassword {
 #[utoipa::path(get, path = "/api/v1/admin/users", tag = "Users", params(UserQuery),
     responses((status = 200, description = "A part of the list", body = Page<UserView>)))]
 pub async fn list(office: Office) -> Result<HttpResponse, Problem> {
-    let found = users::list(&office.desk, office.query()?).await?;
-    Ok(office.page(&Page { items: found.users, next: found.next }))
+    let UserQuery { limit, after, search, state } = office.query()?;
+    Ok(office.page(&users::list(&office.desk, Paging { limit, after, search }, state).await?))
 }
 
 /// Makes an account. Without a password one is made, and is in this answer and in no other.

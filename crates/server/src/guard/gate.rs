@@ -197,7 +197,6 @@ pub fn body_limit(request: &HttpRequest) -> usize {
 mod tests {
     use actix_web::test;
 
-    use super::*;
     use crate::guard::{
         bearer::Caller,
         route::{api, get, install},
