@@ -1,5 +1,6 @@
 //! The command line, and how the program starts and stops.
 
+mod clients;
 mod people;
 
 use std::process::Output;

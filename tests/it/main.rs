@@ -11,6 +11,7 @@
 #![expect(unreachable_pub, reason = "an executable has nobody to reach from")]
 
 mod api;
+mod apply;
 mod browser;
 mod budgets;
 mod cli;

@@ -84,7 +84,7 @@ struct NewResourceRow<'a> {
     name: &'a str,
     scopes: Value,
     access_token_seconds: Option<i32>,
-    access_token_alg: Option<&'a str>,
+    access_token_alg: Option<String>,
     updated_at: DateTime<Utc>,
 }
 
@@ -175,7 +175,7 @@ impl Tx<'_> {
             name: &resource.name,
             scopes: serde_json::to_value(&resource.scopes).map_err(|_| StoreError::Row("resource scopes"))?,
             access_token_seconds: resource.access_token_seconds,
-            access_token_alg: resource.access_token_alg.as_deref(),
+            access_token_alg: resource.access_token_alg.clone(),
             updated_at: at,
         })
     }

@@ -229,10 +229,11 @@ impl From<UpdateClient> for ClientChange {
             grant_types: some(update.grant_types),
             scope: list(update.scopes, Clear::Scopes).map(|scopes| scopes.join(" ")),
             token_endpoint_auth_method: update.auth_method,
-            application_type: update.native.map(|native| match native {
-                true => ApplicationType::Native,
-                false => ApplicationType::Web,
-            }),
+            application_type: update.native.map(
+                |native| {
+                    if native { ApplicationType::Native } else { ApplicationType::Web }
+                },
+            ),
             first_party: update.first_party,
             default_audience: update.audience.map(Some).or_else(|| cleared(Clear::Audience).then_some(None)),
             pkce: update.pkce.map(Into::into),

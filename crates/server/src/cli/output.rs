@@ -49,7 +49,9 @@ impl Output {
     /// Prints an answer or a part of one.
     pub fn answer(self, text: &str, values: &[Value]) {
         if self.json {
-            values.iter().for_each(|value| say(&value.to_string()));
+            for value in values {
+                say(&value.to_string());
+            }
         } else if !text.is_empty() {
             say(text);
         }

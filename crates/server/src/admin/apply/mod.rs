@@ -184,7 +184,7 @@ fn apply_resources(
             plan.note(Action::Create, KIND, name, Vec::new());
             continue;
         };
-        let changed = resources::write(act, stored, wanted.clone()).map_err(refused)?.1;
+        let changed = resources::write(act, &stored, wanted.clone()).map_err(refused)?.1;
         let action = if changed.is_empty() { Action::Unchanged } else { Action::Update };
         plan.note(action, KIND, name, owned(&changed));
     }
@@ -247,7 +247,7 @@ fn apply_client(
         AdminError::invalid("invalid_client_metadata", "client_id", "Use 1 to 2048 bytes, no control characters.")
     })?;
     if act.tx.lock_client(&id)?.is_none() {
-        let made = clients::create_in(act, wanted.to_new(), given)?;
+        let made = clients::create_in(act, wanted.to_new(), given.as_ref())?;
         return Ok((Action::Create, Vec::new(), made.client_secret));
     }
     let record = clients::locked(act, &id)?;

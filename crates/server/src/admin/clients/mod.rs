@@ -116,7 +116,7 @@ pub async fn enable(desk: &Desk, client_id: &str) -> Result<ClientView, AdminErr
 pub(crate) fn create_in(
     act: &mut Act<'_, '_>,
     new: NewClient,
-    given: Option<Secret>,
+    given: Option<&Secret>,
 ) -> Result<ClientIssued, AdminError> {
     let made = act.turn.uuid().simple().to_string();
     let id = ClientId::parse(new.client_id.as_deref().unwrap_or(&made)).ok_or_else(|| {
@@ -132,7 +132,7 @@ pub(crate) fn create_in(
     let made = act.turn.secret();
     let settings = Settings::of_new(new).check(&act.desk.realm)?;
     let secret = settings.wants_secret().then_some(made);
-    let digest = given.as_ref().or(secret.as_ref()).map(Secret::digest);
+    let digest = given.or(secret.as_ref()).map(Secret::digest);
     let client = settings.into_client(id, digest)?;
     within_reach(act, &client)?;
     let Some(written) = act.tx.create_client(&client, act.turn.now())? else {

@@ -103,7 +103,7 @@ impl Settings {
         let name = check_name(self.name)?;
         let redirect_uris = check_uris("redirect_uris", self.redirect_uris)?;
         let post_logout_redirect_uris = check_uris("post_logout_redirect_uris", self.post_logout_redirect_uris)?;
-        let grant_types = check_grant_types(self.grant_types)?;
+        let grant_types = check_grant_types(&self.grant_types)?;
         let scope = check_scope(&self.scope)?;
         if !ClientAuth::METHODS.contains(&&*self.auth_method) {
             let known = ClientAuth::METHODS.join(", ");
@@ -236,7 +236,7 @@ fn check_uris(field: &'static str, uris: Vec<String>) -> Result<Vec<String>, Adm
 }
 
 /// Known ones, each once, in the order discovery lists them.
-fn check_grant_types(given: Vec<String>) -> Result<Vec<String>, AdminError> {
+fn check_grant_types(given: &[String]) -> Result<Vec<String>, AdminError> {
     let known = || GRANT_TYPES.join(", ");
     if let Some(unknown) = given.iter().find(|name| !GRANT_TYPES.contains(&name.as_str())) {
         return Err(wrong("grant_types", format!("{unknown:?}: use one of {}.", known())));

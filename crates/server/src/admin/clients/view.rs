@@ -90,6 +90,7 @@ pub struct ClientChange {
 }
 
 /// A member that is given, perhaps as `null`.
+#[expect(clippy::option_option, reason = "absent and null are two things")]
 fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::<String>::deserialize(deserializer).map(Some)
 }
@@ -160,6 +161,7 @@ pub struct ClientIssued {
     pub client_secret: Option<Secret>,
 }
 
+#[expect(clippy::ref_option, reason = "serde hands over what it finds")]
 fn shown<S: Serializer>(secret: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
     secret.as_ref().map(Secret::expose).serialize(serializer)
 }

@@ -56,7 +56,7 @@ pub async fn update(desk: &Desk, identifier: &str, change: ResourceChange) -> Re
             access_token_seconds: change.access_token_seconds.unwrap_or(before.access_token_seconds),
             access_token_alg: change.access_token_alg.unwrap_or(before.access_token_alg),
         };
-        Ok(write(act, stored, after)?.0)
+        Ok(write(act, &stored, after)?.0)
     })
     .await
 }
@@ -85,13 +85,13 @@ pub(crate) fn create_in(act: &mut Act<'_, '_>, new: NewResource) -> Result<Resou
 /// Writes an API over one that is locked; answers what changed. What is the same already is not written.
 pub(crate) fn write(
     act: &mut Act<'_, '_>,
-    stored: Resource,
+    stored: &Resource,
     after: NewResource,
 ) -> Result<(ResourceView, Vec<&'static str>), AdminError> {
     let after = check(act, after)?;
-    let changed = differences(&desired(&stored), &after);
+    let changed = differences(&desired(stored), &after);
     if changed.is_empty() {
-        return Ok((ResourceView::of(&stored), changed));
+        return Ok((ResourceView::of(stored), changed));
     }
     let at = act.turn.now();
     let written = act.tx.update_resource(&into_row(after, stored.key, stored.created_at), at)?;

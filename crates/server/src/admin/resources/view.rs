@@ -43,6 +43,7 @@ pub struct ResourceChange {
 }
 
 /// A member that is given, perhaps as `null`.
+#[expect(clippy::option_option, reason = "absent and null are two things")]
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(deserializer).map(Some)
 }
