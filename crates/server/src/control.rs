@@ -78,7 +78,7 @@ fn serve(app: &Data<App>, path: PathBuf) -> io::Result<Control> {
     let server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(app.clone())
-            .app_data(JsonConfig::default().limit(1024 * 1024))
+            .app_data(JsonConfig::default().limit(8 * 1024 * 1024))
             .service(web::resource("/command").route(web::post().to(run)))
             .service(web::resource("/reload").route(web::post().to(read_settings)))
     })
