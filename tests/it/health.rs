@@ -157,10 +157,12 @@ async fn what_happens_is_counted() {
         ("process_open_fds", 3.0),
         ("process_start_time_seconds", 1e9),
         ("signet_build_info{version=\"0.1.0\"}", 1.0),
+        ("signet_signing_key_age_seconds{alg=\"ES256\"}", 0.001),
         ("signet_ready", 1.0),
     ] {
         assert!(value(&text, series) >= least, "{series}\n{text}");
     }
+    assert!(text.lines().any(|line| line.starts_with("signet_audit_unsealed ")), "{text}");
     let help = |name: &str| text.contains(&format!("# HELP {name} "));
     assert!(help("http_requests_total") && help("signet_token_refusals_total"), "{text}");
     for absent in ["no-such", "secret", "XYZZY", &*scene.client.id, "code=", "?"] {

@@ -5,7 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::error::StoreError;
+use diesel::{QueryableByName, RunQueryDsl as _, sql_types::Int8};
+
+use crate::{error::StoreError, store::Tx};
 
 /// The state of the pool at a moment, and sums since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,5 +86,23 @@ impl Meter {
             lost: get(&self.lost),
             failed: get(&self.failed),
         }
+    }
+}
+
+#[derive(QueryableByName)]
+struct Counted {
+    #[diesel(sql_type = Int8)]
+    count: i64,
+}
+
+impl Tx<'_> {
+    /// How many audit rows are not in the chain yet, counted up to 10,000: more is as bad. One statement.
+    pub fn audit_unsealed(&mut self) -> Result<i64, StoreError> {
+        let counted: Counted = diesel::sql_query(
+            "SELECT count(*) AS count FROM (SELECT 1 FROM audit WHERE realm_id = $1 AND chain_index IS NULL LIMIT 10000) t",
+        )
+        .bind::<Int8, _>(self.realm.0)
+        .get_result(self.conn)?;
+        Ok(counted.count)
     }
 }

@@ -53,6 +53,7 @@ pub async fn drive(signet: &Signet, hunt: &mut Hunt) {
     driver.odd_places(&clients[0]).await;
     driver.raw().await;
     driver.commands().await;
+    driver.api().await;
 }
 
 fn headers_text(headers: &HeaderMap) -> String {
@@ -399,11 +400,90 @@ impl Driver<'_> {
             self.hunt.search("the output of a command", &String::from_utf8_lossy(&output.stdout));
             self.hunt.search("the errors of a command", &String::from_utf8_lossy(&output.stderr));
         }
-        let made = ClientSpec::confidential();
-        let create = ["client", "create", "--json", "--name", &*made.name, "--redirect-uri", &*made.redirect_uris[0]];
-        let output = self.signet.cli_with_input(&create, "").await;
-        let client: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-        self.hunt.keep("client secret", flow::member(&client, "client_secret"));
+        for arguments in [
+            &["client", "create", "--name", "By command", "--redirect-uri", "https://app.example/callback"][..],
+            &["user", "create", "--username", "with-a-made-password", "--email", "made@command.test"],
+            &["user", "set-password", "with-a-made-password"],
+            &["user", "sign-in-link", "marked-person"],
+            &["user", "lock", "with-a-made-password"],
+            &["user", "show", "marked-person"],
+            &["keys", "rotate"],
+            &["keys", "list"],
+            &["keys", "reseal"],
+        ] {
+            self.command(arguments).await;
+        }
+        let again = made("Changed");
+        self.hunt.keep("password that was set", &again);
+        let set = ["user", "set-password", "by-command", "--password-stdin"];
+        let output = self.signet.cli_with_input(&set, &again).await;
+        assert!(output.status.success(), "{output:?}");
+        self.hunt.search("the output of a command", &String::from_utf8_lossy(&output.stdout));
         self.hunt.search("the errors of a command", &String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Runs a command that succeeds, and remembers the secrets it prints, which its standard error does not.
+    async fn command(&mut self, arguments: &[&str]) -> Value {
+        let output = self.signet.cli_with_input(&[arguments, &["--json"]].concat(), "").await;
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        self.delivered(arguments[0], &told);
+        self.hunt.search("the errors of a command", &String::from_utf8_lossy(&output.stderr));
+        told
+    }
+
+    /// Remembers what an answer delivers once.
+    fn delivered(&mut self, what: &str, told: &Value) {
+        for name in ["client_secret", "password", "code"] {
+            if let Some(value) = told[name].as_str() {
+                self.hunt.keep(&format!("{name} of {what}"), value);
+            }
+        }
+    }
+
+    /// The API, by an application of the administrator's.
+    async fn api(&mut self) {
+        let audience = format!("{}/api", self.signet.issuer());
+        let callback = "https://console.example/callback";
+        let create = ["client", "create", "--name", "Console", "--first-party", "--redirect-uri", callback];
+        let scopes = ["--audience", &*audience, "--scope", "openid", "--scope", "*:*"];
+        let made = self.command(&[&create[..], &scopes[..]].concat()).await;
+        let console = Client {
+            id: flow::member(&made, "client_id").to_owned(),
+            secret: made["client_secret"].as_str().map(str::to_owned),
+            redirect_uri: callback.to_owned(),
+        };
+        let mut browser = Browser::new(self.signet);
+        let request = AuthRequest::new(&console).with("scope", "openid *:*");
+        let code = flow::code(self.signet, &mut browser, &request, &admin()).await;
+        self.browsed(&browser, None);
+        self.hunt.keep("code", &code);
+        let answer = flow::exchange(self.signet, &console, &code, &request.verifier).await;
+        let tokens = self.answered(answer).await;
+        let tokens = self.granted(tokens);
+        let token = flow::member(&tokens, "access_token").to_owned();
+        let signet = self.signet;
+        let clients = signet.url("/api/v1/admin/clients");
+        let body = serde_json::json!({ "name": "By the API", "redirect_uris": ["https://app.example/callback"] });
+        let created = signet.http().post(&clients).bearer_auth(&token).json(&body).send().await.expect("an answer");
+        let (status, created) = self.answered(created).await;
+        assert_eq!(status, 201, "{created}");
+        let secret = flow::member(&created, "client_secret").to_owned();
+        self.delivered("the API", &created);
+        // The secret as a field of its own, where the API knows none, and where a number belongs.
+        for body in [
+            serde_json::json!({ "name": "Again", "client_secret": secret, "secret": secret }),
+            serde_json::json!({ "name": 7, "redirect_uris": secret }),
+            serde_json::json!({ "name": "Again", "redirect_uris": [secret] }),
+        ] {
+            let answer = signet.http().post(&clients).bearer_auth(&token).json(&body).send().await;
+            self.answered(answer.expect("an answer")).await;
+        }
+        let wrong = signet.http().get(&clients).bearer_auth(format!("{token}x"));
+        self.refused(wrong).await;
+        let list = signet.http().get(&clients).bearer_auth(&token).send().await.expect("an answer");
+        assert_eq!(list.status().as_u16(), 200);
+        let list = list.text().await.expect("a list");
+        self.hunt.search("the list of clients", &list);
     }
 }

@@ -43,7 +43,7 @@ pub async fn metrics(app: Data<App>, telemetry: Data<Telemetry>, http: HttpReque
     let ready = telemetry.health.report(Some(&app)).await.is_ready();
     match telemetry.metrics() {
         Some(handle) => {
-            scrape::gauges(&app, &telemetry, ready);
+            scrape::gauges(&app, &telemetry, ready).await;
             HttpResponse::Ok().content_type(TEXT_FORMAT).body(handle.render())
         }
         None => pages::not_found(app, http).await,

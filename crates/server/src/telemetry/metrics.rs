@@ -50,7 +50,7 @@ catalogue! {
     AUDIT_QUEUE = "signet_audit_queue": Gauge, "Audit entries not written yet.";
     AUDIT_LOST = "signet_audit_dropped_total": Counter, "Audit entries that could not be written.";
     AUDIT_UNSEALED = "signet_audit_unsealed": Gauge, "Audit rows that are not in the chain yet.";
-    KEY_AGE = "signet_signing_key_age_seconds": Gauge, "Age of the active signing key, by algorithm.";
+    KEY_AGE = "signet_signing_key_age_seconds": Gauge, "For how long the active signing key has signed, by algorithm.";
     READY = "signet_ready": Gauge, "Whether /readyz answers 200.";
     BUILD = "signet_build_info": Gauge, "Always 1; the version is in the label.";
     PROCESS_START = "process_start_time_seconds": Gauge, "When the process started, in seconds since 1970.";

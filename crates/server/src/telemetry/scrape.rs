@@ -1,12 +1,21 @@
 //! What is measured when `/metrics` is asked for.
 
+use std::time::Duration;
+
 use metrics::{counter, gauge};
+use signet_oidc::jose::KeyState;
 
 use super::{Telemetry, metrics as names, process::Process};
-use crate::{app::App, channel::RedisState};
+use crate::{app::App, channel::RedisState, entropy};
+
+/// How long the database may take; without an answer the gauges it knows stay as they were.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Sets every gauge, and the counters that are counted elsewhere.
-pub fn gauges(app: &App, telemetry: &Telemetry, ready: bool) {
+pub async fn gauges(app: &App, telemetry: &Telemetry, ready: bool) {
+    if ready {
+        stored(app).await;
+    }
     gauge!(names::READY).set(if ready { 1.0 } else { 0.0 });
     gauge!(names::BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     process(telemetry);
@@ -15,6 +24,18 @@ pub fn gauges(app: &App, telemetry: &Telemetry, ready: bool) {
     gauge!(names::HASH_QUEUE_LIMIT).set(number(hashing.limit));
     store(app);
     channel(app);
+}
+
+/// What the database knows: two statements.
+async fn stored(app: &App) {
+    let work = app.store.read(|tx| Ok((tx.audit_unsealed()?, tx.key_infos()?)));
+    let Ok(Ok((unsealed, keys))) = tokio::time::timeout(PATIENCE, work).await else { return };
+    gauge!(names::AUDIT_UNSEALED).set(u64::try_from(unsealed).map_or(0.0, whole));
+    let now = entropy::now();
+    for key in keys.iter().filter(|key| key.state == KeyState::Active) {
+        let age = (now - key.changed).to_std().unwrap_or_default();
+        gauge!(names::KEY_AGE, "alg" => key.alg.as_str()).set(age.as_secs_f64());
+    }
 }
 
 fn process(telemetry: &Telemetry) {
