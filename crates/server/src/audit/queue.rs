@@ -57,7 +57,7 @@ impl AuditQueue {
         if rows.len() >= self.capacity {
             drop(rows);
             self.dropped.fetch_add(1, Ordering::Relaxed);
-            metrics::counter!("signet_audit_dropped_total").increment(1);
+            metrics::counter!(crate::telemetry::metrics::AUDIT_LOST).increment(1);
             return;
         }
         rows.push_back((entry, origin));

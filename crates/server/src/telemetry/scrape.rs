@@ -22,6 +22,7 @@ pub async fn gauges(app: &App, telemetry: &Telemetry, ready: bool) {
     let hashing = app.hasher.load();
     gauge!(names::HASH_QUEUE).set(number(hashing.queued));
     gauge!(names::HASH_QUEUE_LIMIT).set(number(hashing.limit));
+    gauge!(names::AUDIT_QUEUE).set(number(app.audit.len()));
     store(app);
     channel(app);
 }
