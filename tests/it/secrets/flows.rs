@@ -464,7 +464,8 @@ impl Driver<'_> {
         let token = flow::member(&tokens, "access_token").to_owned();
         let signet = self.signet;
         let clients = signet.url("/api/v1/admin/clients");
-        let body = serde_json::json!({ "name": "By the API", "redirect_uris": ["https://app.example/callback"] });
+        let body =
+            serde_json::json!({ "client_name": "By the API", "redirect_uris": ["https://app.example/callback"] });
         let created = signet.http().post(&clients).bearer_auth(&token).json(&body).send().await.expect("an answer");
         let (status, created) = self.answered(created).await;
         assert_eq!(status, 201, "{created}");
@@ -472,9 +473,8 @@ impl Driver<'_> {
         self.delivered("the API", &created);
         // The secret as a field of its own, where the API knows none, and where a number belongs.
         for body in [
-            serde_json::json!({ "name": "Again", "client_secret": secret, "secret": secret }),
-            serde_json::json!({ "name": 7, "redirect_uris": secret }),
-            serde_json::json!({ "name": "Again", "redirect_uris": [secret] }),
+            serde_json::json!({ "client_name": "Again", "client_secret": secret, "secret": secret }),
+            serde_json::json!({ "client_name": 7, "redirect_uris": secret }),
         ] {
             let answer = signet.http().post(&clients).bearer_auth(&token).json(&body).send().await;
             self.answered(answer.expect("an answer")).await;

@@ -36,6 +36,11 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
     }
 }
 
+/// Whether it has the form of the secrets that are made here.
+fn looks_like_a_secret(text: &str) -> bool {
+    text.len() >= 40 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
 /// What is known of a request by the time it is refused.
 #[derive(Default)]
 struct Asked {
@@ -103,7 +108,8 @@ async fn decide(
     let client = app.client(&id).await?;
     match &client {
         Some(client) => asked.client = Some(client.key),
-        None => asked.typed = Some(id),
+        // A secret in the wrong field is not kept.
+        None => asked.typed = (!looks_like_a_secret(&id)).then_some(id),
     }
     client_auth::verify(client.as_deref(), &credentials)?;
     let client = client.ok_or_else(|| OAuthError::invalid_client("client authentication failed"))?;
