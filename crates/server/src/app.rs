@@ -180,9 +180,12 @@ impl App {
     }
 
     /// Reads the signing keys anew: one of them signs from here on, the published set is theirs.
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method alone has one lifetime; the closure any")]
     pub async fn reload_keys(&self) -> Result<(), StoreError> {
         let keys = self.store.read(|tx| tx.signing_keys()).await?;
-        self.published.store(Arc::new(Published::new(Keyring::new(&keys)?, &self.realm())));
+        let fresh = Published::new(Keyring::new(&keys)?, &self.realm());
+        // The settings may have changed since: what is rendered of them stays theirs.
+        self.published.rcu(|now| Published { discovery: now.discovery.clone(), ..fresh.clone() });
         tracing::info!("the signing keys were read anew");
         Ok(())
     }

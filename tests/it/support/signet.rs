@@ -267,7 +267,7 @@ impl Signet {
             let scheme = self.base.split("://").next().unwrap_or_default();
             self.base = format!("{scheme}://localhost:{}", self.port());
             if alone {
-                self.issuer = self.base.clone();
+                self.issuer.clone_from(&self.base);
             }
         }
         panic!("no port found in three attempts\n{}", self.output());

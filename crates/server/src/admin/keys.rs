@@ -67,6 +67,7 @@ impl From<KeyInfo> for KeyView {
 }
 
 /// Every signing key, the oldest first.
+#[expect(clippy::redundant_closure_for_method_calls, reason = "the method alone has one lifetime; the closure any")]
 pub async fn list(desk: &Desk) -> Result<Vec<KeyView>, AdminError> {
     let keys = desk.store.read(|tx| tx.key_infos()).await?;
     Ok(keys.into_iter().map(KeyView::from).collect())
@@ -111,6 +112,7 @@ pub async fn reseal(desk: &Desk) -> Result<Resealed, AdminError> {
 
 /// What the schedule and time ask for, done by one node: rotates what has signed for `every` (never when that is none),
 /// retires and deletes what has had its time. Answers how many keys moved.
+#[expect(clippy::redundant_closure_for_method_calls, reason = "the method alone has one lifetime; the closure any")]
 pub async fn keep(store: &Store, every: Option<Duration>) -> Result<usize, AdminError> {
     let now = entropy::now();
     let keys = store.read(|tx| tx.key_infos()).await?;
