@@ -15,6 +15,7 @@ mod apply;
 mod browser;
 mod budgets;
 mod cli;
+mod config;
 mod faults;
 mod health;
 mod nodes;
