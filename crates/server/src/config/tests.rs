@@ -270,7 +270,7 @@ fn live_settings_are_the_ones_marked() {
         "database": { "url_file": "b", "pool_size": 3, "connect_timeout": "3s", "checkout_timeout": "3s", "statement_timeout": "3s" },
         "redis": { "url_file": "b", "prefix": "b", "timeout": "3s" },
         "tls": { "cert": "b", "key": "b" },
-        "http": { "workers": 3, "head_timeout": "3s", "body_timeout": "3s", "request_timeout": "3s", "keep_alive": "3s", "shutdown_timeout": "3s" },
+        "http": { "workers": 3, "head_timeout": "3s", "body_timeout": "3s", "request_timeout": "3s", "keep_alive": "3s", "drain": "3s", "shutdown_timeout": "3s" },
         "proxy": { "trusted": ["10.0.0.0/8"] },
         "outbound": { "allow_private": true, "trusted_ca": "b", "timeout": "3s" },
         "registration": { "accounts": "domains", "domains": ["b.example"], "clients": "token" },
