@@ -59,10 +59,11 @@ pub fn listen(app: &Data<App>, opened: &Opened) -> io::Result<Option<Control>> {
         return serve(app, path).map(Some);
     }
     let mine = || {
+        // The end of the identifier is random; it begins with the time.
         let name = entropy::turn().map_err(io::Error::other)?.uuid().simple().to_string();
         let directory = prepare(&opened.data_dir).map_err(io::Error::other)?;
         let directory = private_socket_dir(&directory, "control")?;
-        serve(app, directory.join(format!("{}.sock", name.get(..8).unwrap_or("node"))))
+        serve(app, directory.join(format!("{}.sock", name.get(24..).unwrap_or("node"))))
     };
     let control = mine();
     if let Err(error) = &control {
