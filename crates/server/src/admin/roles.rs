@@ -187,7 +187,7 @@ pub fn update_in(act: &mut Act<'_, '_>, name: &str, change: &RoleChange) -> Resu
     reach(act.desk, &all, &role.permissions, &role.parents)?;
     reach(act.desk, &all, &permissions, &parents)?;
     let after = all.with_parents(role.id, parents.clone());
-    keep(act, &all, after.administrative(), None)?;
+    keep(act, &all, &after.administrative(), None)?;
     let update = Change::Update { role: role.id, description, permissions, parents };
     done(act.apply(vec![update, Change::Audit(event(EventKind::RoleUpdated, name))])?);
     let all = act.tx.hierarchy()?;
@@ -200,7 +200,7 @@ pub fn delete_in(act: &mut Act<'_, '_>, name: &str) -> Result<(), AdminError> {
     let role = find(&all, name)?;
     all.check_delete(role.id).map_err(refuse)?;
     reach(act.desk, &all, &role.permissions, &role.parents)?;
-    keep(act, &all, all.without(role.id).administrative(), None)?;
+    keep(act, &all, &all.without(role.id).administrative(), None)?;
     done(act.apply(vec![Change::Delete(role.id), Change::Audit(event(EventKind::RoleDeleted, name))])?);
     Ok(())
 }
@@ -218,7 +218,7 @@ pub fn hand(act: &mut Act<'_, '_>, name: &str, whom: &HolderRef, give: bool) -> 
             return Err(above());
         }
         if !give && let Holder::User(user) = holder {
-            keep(act, &all, all.administrative(), Some((user, Some(role))))?;
+            keep(act, &all, &all.administrative(), Some((user, Some(role))))?;
         }
         let (change, kind) = if give {
             (Change::Assign { role, to: holder }, EventKind::RoleAssigned)
@@ -236,11 +236,11 @@ pub fn hand(act: &mut Act<'_, '_>, name: &str, whom: &HolderRef, give: bool) -> 
 pub(super) fn keep(
     act: &mut Act<'_, '_>,
     before: &Hierarchy,
-    administrative: Vec<RoleId>,
+    administrative: &[RoleId],
     without: Option<(UserId, Option<RoleId>)>,
 ) -> Result<(), AdminError> {
     let now = act.tx.administrators(&before.administrative(), None)?;
-    let left = act.tx.administrators(&administrative, without)?;
+    let left = act.tx.administrators(administrative, without)?;
     keep_an_administrator(now, left).map_err(refuse)
 }
 
@@ -328,6 +328,7 @@ fn event(kind: EventKind, role: &str) -> Event {
 /// These changes meet no key.
 fn done<V>(_: Result<(), V>) {}
 
+#[expect(clippy::needless_pass_by_value, reason = "stands in map_err")]
 fn refuse(refusal: RoleRefusal) -> AdminError {
     let (code, text) = (refusal.code(), sentence(&refusal));
     match refusal {

@@ -262,7 +262,7 @@ pub async fn lock(desk: &Desk, user: &str, reason: Option<String>) -> Result<Use
             UserState::Deactivated => return Err(deactivated()),
             UserState::Active => {}
         }
-        roles::keep(act, &all, all.administrative(), Some((id, None)))?;
+        roles::keep(act, &all, &all.administrative(), Some((id, None)))?;
         let at = act.turn.now();
         let event = event(EventKind::Locked, id, reason.clone());
         let state = UserState::Locked;

@@ -168,14 +168,14 @@ fn handed(what: &str, role: &str, held: &HeldRoles) -> Reply {
 }
 
 fn line(role: &RoleView) -> String {
-    let mut line = role.name.clone();
+    let mut parts = vec![role.name.clone()];
     if !role.parents.is_empty() {
-        line.push_str(&format!("  < {}", role.parents.join(", ")));
+        parts.push(format!("< {}", role.parents.join(", ")));
     }
     if !role.permissions.is_empty() {
-        line.push_str(&format!("  {}", role.permissions.join(" ")));
+        parts.push(role.permissions.join(" "));
     }
-    line
+    parts.join("  ")
 }
 
 fn describe(detail: &RoleDetail) -> String {
