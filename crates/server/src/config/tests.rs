@@ -130,10 +130,13 @@ fn a_mistake_gives_the_line_a_person_needs() {
             "[rate_limits]\nsign_in = \"5\"",
             r#"config/signet.toml:2: rate_limits.sign_in: "5" is not a rate; write how many and within how long: 5/1m or 3/1h"#,
         ),
-        ("[tls]\ncert = \"a.pem\"", "config/signet.toml:2: tls.cert: tls.key is missing; give both"),
+        (
+            "issuer = \"https://a.example\"\n[tls]\ncert = \"a.pem\"",
+            "config/signet.toml:3: tls.cert: tls.key is missing; give both",
+        ),
         (
             "[sesions]\nidle = \"1h\"",
-            "config/signet.toml:1: sesions: there is no such setting; `signet config example` lists them all",
+            "config/signet.toml:1: sesions: there is no such setting; did you mean sessions.idle?",
         ),
         (
             "[sessions]\nidel = \"1h\"",
