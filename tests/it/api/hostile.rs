@@ -4,7 +4,6 @@ use reqwest::header::CONTENT_TYPE;
 use serde_json::json;
 
 use crate::api::office::{Office, json, problem};
-use crate::support::prelude::*;
 
 const CLIENTS: &str = "/api/v1/admin/clients";
 

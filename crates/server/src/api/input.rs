@@ -57,6 +57,10 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     if depth(text) > DEPTH {
         return Err(bad(format!("The body is nested deeper than {DEPTH} levels.")));
     }
+    // An array would be taken for the members of an object in their order.
+    if text.trim_start().starts_with('[') {
+        return Err(Problem::new(422, "invalid_body", "Send an object, not an array."));
+    }
     serde_json::from_str(text).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
         if !error.is_data() {
@@ -148,7 +152,8 @@ mod tests {
     #[test]
     fn bodies() {
         let deep = format!("{{\"name\":{}1{}}}", "[".repeat(20), "]".repeat(20));
-        let cases: [(&[u8], u16, &str); 9] = [
+        let cases: [(&[u8], u16, &str); 10] = [
+            (b" [\"a\"]", 422, "not an array"),
             (b"{\"name\":\"a\"}", 0, ""),
             (b"{\"name\":\"[[[[[[[[[[[[[[[[[[[[[[\\\"{{\"}", 0, ""),
             (b"{\"name\":", 400, "not JSON"),
