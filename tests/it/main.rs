@@ -12,6 +12,7 @@
 
 mod api;
 mod apply;
+mod audit;
 mod browser;
 mod budgets;
 mod cli;

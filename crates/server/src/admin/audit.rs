@@ -227,6 +227,7 @@ pub async fn linked_after(desk: &Desk, index: i64, event: Option<String>) -> Res
 }
 
 /// The last place in the chain.
+#[expect(clippy::redundant_closure_for_method_calls, reason = "the method alone has one lifetime; the closure any")]
 pub async fn last_place(desk: &Desk) -> Result<i64, AdminError> {
     let head = desk.store.read(|tx| tx.audit_head()).await?;
     Ok(head.map_or(0, |head| head.chain_index))
@@ -341,6 +342,7 @@ pub async fn archive(desk: &Desk, before: Option<DateTime<Utc>>) -> Result<Archi
 }
 
 /// Archives rows from before `before`, file after file, unless another node is at it. Each file leaves an audit row.
+#[expect(clippy::redundant_closure_for_method_calls, reason = "the method alone has one lifetime; the closure any")]
 pub(crate) async fn archive_rows(
     store: &Store,
     origin: &Origin,

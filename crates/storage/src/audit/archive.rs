@@ -140,6 +140,7 @@ impl Draft {
 
 /// Writes the next file: linked rows from before `before`, at most `most`, without their personal part, which must not
 /// outlive an erasure. None when nothing has expired. The caller stores the anchor with [`Tx::anchor_audit`].
+#[expect(clippy::redundant_closure_for_method_calls, reason = "the method alone has one lifetime; the closure any")]
 pub async fn write_next(
     store: &Store,
     dir: &Path,

@@ -140,9 +140,9 @@ mod tests {
         ];
         let mut seen = vec![row(&sample())];
         for (name, change) in changes {
-            let mut changed = sample();
-            change(&mut changed);
-            let bytes = row(&changed);
+            let mut other = sample();
+            change(&mut other);
+            let bytes = row(&other);
             assert!(!seen.contains(&bytes), "{name}");
             seen.push(bytes);
         }
@@ -154,7 +154,7 @@ mod tests {
     /// the form is fixed. These values were worked out apart from this code, by Python's `hashlib` and `struct`.
     #[test]
     fn the_form_is_fixed() {
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hex = crate::audit::to_hex;
         assert_eq!(hex(&link(&GENESIS, &sample())), LINK_OF_SAMPLE);
         let personal = Personal { address: Some("192.0.2.7"), typed: Some("ada"), ..Personal::default() };
         assert_eq!(hex(&commitment(&[5; 16], personal)), COMMITMENT_OF_SAMPLE);

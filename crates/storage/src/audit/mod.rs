@@ -87,6 +87,7 @@ pub struct Entry {
 
 impl Entry {
     /// The row of an event of the protocol.
+    #[expect(clippy::needless_pass_by_value, reason = "what is recorded is recorded once")]
     pub fn of(event: signet_oidc::Event, turn: &mut Turn) -> Self {
         Self {
             id: turn.uuid(),
@@ -145,6 +146,7 @@ fn clean(text: Option<&str>, most: usize) -> Option<String> {
 
 impl InsertAudit {
     /// The row of an entry, with the commitment to what can be erased of it.
+    #[expect(clippy::needless_pass_by_value, reason = "what is recorded is recorded once")]
     fn new(realm: i64, entry: Entry, origin: &Origin) -> Self {
         let (actor_kind, actor, actor_client) = match (&origin.operator, origin.actor) {
             (Some(_), _) => ("operator", None, None),
