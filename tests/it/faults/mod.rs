@@ -6,4 +6,5 @@ mod ends;
 mod ledger;
 mod postmaster;
 mod reset;
+mod stall;
 mod traffic;

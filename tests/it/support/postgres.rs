@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -109,6 +110,45 @@ impl PrivatePostgres {
         }
     }
 
+    /// Stops it in order, as `pg_ctl stop -m fast` does: connections are ended, nothing is lost.
+    pub async fn shut_down(&mut self) {
+        let Some(mut postmaster) = self.postmaster.take() else { return };
+        let pid = i32::try_from(postmaster.id()).ok().and_then(Pid::from_raw).expect("process id");
+        kill_process(pid, Signal::INT).expect("a signal");
+        eventually(PATIENCE, "PostgreSQL ends", async || postmaster.try_wait().expect("state of postmaster")).await;
+    }
+
+    /// Freezes all its processes. The kernel goes on to acknowledge what arrives for them.
+    pub fn freeze(&self) {
+        self.signal_all(Signal::STOP);
+    }
+
+    /// Lets them go on.
+    pub fn thaw(&self) {
+        self.signal_all(Signal::CONT);
+    }
+
+    /// The postmaster first, so that it starts nothing new.
+    fn signal_all(&self, signal: Signal) {
+        let Some(postmaster) = &self.postmaster else { return };
+        let parent = postmaster.id();
+        let mut pids = vec![parent];
+        for entry in std::fs::read_dir("/proc").expect("/proc").flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+            let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
+            // The name, in brackets, may hold anything; behind it are the state and the parent.
+            let fields = stat.rsplit(')').next().unwrap_or_default();
+            if fields.split_whitespace().nth(1) == Some(&*parent.to_string()) {
+                pids.push(pid);
+            }
+        }
+        for pid in pids {
+            let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("process id");
+            // One may have ended by itself.
+            let _ = kill_process(pid, signal);
+        }
+    }
+
     /// Starts the server on the same files and port, and waits until it answers.
     pub async fn restart(&mut self) {
         self.kill_postmaster();
@@ -151,6 +191,8 @@ impl Drop for PrivatePostgres {
             let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
             eprintln!("--- private PostgreSQL\n{log}");
         }
+        // What is frozen would not notice its end.
+        self.thaw();
         self.kill_postmaster();
     }
 }
