@@ -130,7 +130,7 @@ async fn run(app: Data<App>, http: HttpRequest, command: Json<Command>) -> HttpR
         store: app.store.clone(),
         realm: app.realm().as_ref().clone(),
         hasher: app.hasher.clone(),
-        passwords: app.passwords.clone(),
+        passwords: app.passwords,
         origin,
         audit: crate::audit::Settings::of(&app.config()),
         held: None,

@@ -3,8 +3,6 @@
 //! A handler is reachable only through a line here: [`install`] is the one place where handlers are registered, a
 //! handler cannot stand on a line without its requirement, and the guard runs before each.
 
-use actix_web::web::ServiceConfig;
-
 use crate::{
     api::{self as rest, audit, clients, docs, keys, resources, roles, users},
     guard::route::{
@@ -198,8 +196,8 @@ pub fn table() -> Vec<Line> {
 }
 
 /// Registers the map, and what answers where there is no route.
-#[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the one place where the map is registered")]
-pub fn configure(config: &mut ServiceConfig, development: bool) {
+#[expect(clippy::disallowed_types, reason = "the one place where the map is registered")]
+pub fn configure(config: &mut actix_web::web::ServiceConfig, development: bool) {
     install(config, map(), development);
     config.default_service(actix_web::web::to(pages::not_found));
 }

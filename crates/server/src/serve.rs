@@ -9,7 +9,7 @@ use std::{
 
 use actix_web::{App as ActixApp, HttpServer, middleware::from_fn, web::Data};
 use signet_storage::sweep::{BATCH, Sweep};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     app::{App, Parts},
@@ -68,13 +68,47 @@ fn bind(config: &Config) -> Result<TcpListener, ServeError> {
     })
 }
 
+/// What the operating system's user asks for. Heard from the first moment on, so that a stop during start is clean too.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn hear() -> io::Result<Self> {
+        let [interrupt, terminate, hangup] =
+            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+        Ok(Self { interrupt: interrupt?, terminate: terminate?, hangup: hangup? })
+    }
+
+    /// Waits for SIGINT or SIGTERM.
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// The same, and reads the settings again at SIGHUP. What came of that is in the log.
+    async fn serve(&mut self, app: &Data<App>) {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => return,
+                Some(()) = self.hangup.recv() => {
+                    let _ = reload::reload(app, startup::operator()).await;
+                }
+            }
+        }
+    }
+}
+
 /// Serves until SIGINT or SIGTERM.
 pub async fn serve(config: Config, logs: LogHandle) -> Result<(), ServeError> {
-    // Both signals are heard from the first moment on, so that a stop during start is clean too.
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut signals = Signals::hear()?;
     // Before anything is opened: a wrong file is told at once.
     let tls = Files::of(&config.tls).as_ref().map(Tls::load).transpose()?;
-    let mut hangup = signal(SignalKind::hangup())?;
     let listener = bind(&config)?;
     let telemetry = Data::new(Telemetry::begin());
     let opening = config.clone();
@@ -147,27 +181,12 @@ pub async fn serve(config: Config, logs: LogHandle) -> Result<(), ServeError> {
     telemetry.health.enter(Phase::Serving);
     announce(&config, &opened, administrator.as_ref());
 
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => break,
-            _ = terminate.recv() => break,
-            // What came of it is in the log.
-            Some(()) = hangup.recv() => {
-                let _ = reload::reload(&app, startup::operator()).await;
-            }
-        }
-    }
+    signals.serve(&app).await;
     telemetry.health.enter(Phase::Stopping);
     eprintln!("Stopping: requests under way are finished first.");
     // Whoever sends requests here learns from /readyz to send them elsewhere. A second signal ends the wait.
     let drain = app.config().http.drain.0;
-    let second = async {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    };
-    let _ = tokio::time::timeout(drain, second).await;
+    let _ = tokio::time::timeout(drain, signals.stop()).await;
     handle.stop(true).await;
     let _ = running.await;
     if let Some(control) = control {

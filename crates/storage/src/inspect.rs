@@ -95,7 +95,7 @@ pub fn inspect(conn: &mut PgConnection, sealer: Option<&Sealer>) -> Result<Inspe
     } else {
         None
     };
-    let (mut sealed, mut administrators) = (None, None);
+    let (mut keys, mut administrators) = (None, None);
     if let Some(realm) = realm {
         let found: Count = sql_query(
             "SELECT count(DISTINCT u.id) AS n FROM users u JOIN user_roles ur ON ur.user_id = u.id \
@@ -106,7 +106,7 @@ pub fn inspect(conn: &mut PgConnection, sealer: Option<&Sealer>) -> Result<Inspe
         administrators = Some(found.n);
         if let Some(sealer) = sealer {
             let mut tx = Tx { conn, realm: RealmId(realm.id), sealer, notices: Vec::new() };
-            sealed = Some(match tx.signing_keys() {
+            keys = Some(match tx.signing_keys() {
                 Ok(_) => Sealed::Open,
                 Err(StoreError::Seal(_)) => Sealed::Closed,
                 Err(StoreError::Row(_) | StoreError::Keys(_)) => Sealed::Unreadable,
@@ -118,7 +118,7 @@ pub fn inspect(conn: &mut PgConnection, sealer: Option<&Sealer>) -> Result<Inspe
         version: basics.version,
         clock: DateTime::from_timestamp_millis(basics.clock).unwrap_or_default(),
         schema,
-        sealed,
+        sealed: keys,
         administrators,
     })
 }

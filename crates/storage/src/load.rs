@@ -75,7 +75,7 @@ impl Meter {
         }
     }
 
-    pub(crate) fn load(&self, pool: r2d2::State) -> Load {
+    pub(crate) fn load(&self, pool: &r2d2::State) -> Load {
         let get = |value: &AtomicU64| value.load(Ordering::Relaxed);
         Load {
             idle: pool.idle_connections,

@@ -126,7 +126,7 @@ impl Store {
 
     /// How busy the connections are.
     pub fn load(&self) -> Load {
-        self.inner.meter.load(self.inner.pool.state())
+        self.inner.meter.load(&self.inner.pool.state())
     }
 
     /// Runs `work` in one transaction, on a thread that may block. It commits when `work` answers `Ok`, even if the

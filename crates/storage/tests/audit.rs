@@ -1,7 +1,12 @@
 //! The audit log's chain, archive and erasure, on PostgreSQL and on the embedded database.
 //!
 //! PostgreSQL is the one at `SIGNET_TEST_DATABASE_URL`, which `tests/run` sets; each test makes a schema of its own.
-#![expect(clippy::unwrap_used, reason = "a step that fails fails the test, also in the helpers")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a step that fails fails the test, also in the helpers"
+)]
 
 use std::path::Path;
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::api::office::json;
 use crate::support::prelude::*;
 
-/// the document describes each route of the API, by OpenAPI 3.1, with the permission it needs.
+/// the document describes each route of the API, by `OpenAPI` 3.1, with the permission it needs.
 #[tokio::test]
 async fn the_document_describes_each_route() {
     let signet = Signet::start(Database::Postgres).await;

@@ -57,7 +57,8 @@ pub async fn drive(signet: &Signet, hunt: &mut Hunt) {
 }
 
 fn headers_text(headers: &HeaderMap) -> String {
-    headers.iter().map(|(name, value)| format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()))).collect()
+    let lines = headers.iter().map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 impl Driver<'_> {

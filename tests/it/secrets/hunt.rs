@@ -130,7 +130,7 @@ fn what_is_planted_is_found() {
         ("json", serde_json::json!({ "password": secret }).to_string()),
         ("json in json", serde_json::json!({ "body": serde_json::json!({ "a": secret }).to_string() }).to_string()),
         ("debug", format!("Password({secret:?})")),
-        ("hex", format!("\\x{}", secret.bytes().map(|byte| format!("{byte:02x}")).collect::<String>())),
+        ("hex", format!("\\x{}", secret.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat())),
         ("basic", format!("Basic {}", STANDARD_NO_PAD.encode(format!("client:{secret}")))),
         ("basic, shifted", format!("Basic {}", STANDARD_NO_PAD.encode(format!("client1:{secret}!")))),
         ("basic, shifted again", format!("Basic {}", URL_SAFE_NO_PAD.encode(format!("client12:{secret}!!")))),

@@ -82,7 +82,7 @@ pub enum AdminError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Refusal {
-    /// Stable, in snake_case.
+    /// Stable, in `snake_case`.
     pub code: &'static str,
     /// A sentence that says what to change.
     pub message: Cow<'static, str>,

@@ -49,7 +49,7 @@ impl FromRequest for Office {
             store: app.store.clone(),
             realm: app.realm().as_ref().clone(),
             hasher: app.hasher.clone(),
-            passwords: app.passwords.clone(),
+            passwords: app.passwords,
             origin: caller.origin(http),
             audit: crate::audit::Settings::of(&app.config()),
             held: Some(caller.permissions()),

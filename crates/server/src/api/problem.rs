@@ -45,7 +45,7 @@ pub struct ProblemBody {
     status: u16,
     /// A sentence that says what to change.
     detail: Cow<'static, str>,
-    /// Stable, in snake_case.
+    /// Stable, in `snake_case`.
     #[schema(example = "invalid_name")]
     code: Cow<'static, str>,
     /// What the log names this request.

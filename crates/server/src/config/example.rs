@@ -1,5 +1,7 @@
 //! The commented example and the JSON Schema, as they stand in `config/`.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value};
 
 use super::{
@@ -40,7 +42,7 @@ pub fn example() -> String {
     for (section, about) in keys.sections() {
         text.push('\n');
         comment(&mut text, about);
-        text.push_str(&format!("[{section}]\n"));
+        let _ = writeln!(text, "[{section}]");
         let prefix = format!("{section}.");
         for key in keys.iter() {
             if let Some(name) = key.path.strip_prefix(&prefix) {
@@ -58,7 +60,7 @@ fn describe(text: &mut String, key: &Key, name: &str, defaults: &Value) {
     let default = defaults.pointer(&format!("/{}", key.path.replace('.', "/"))).filter(|value| !value.is_null());
     // JSON's texts, numbers and lists are TOML's.
     let value = default.or(key.example.as_ref()).map_or_else(|| "\"\"".to_owned(), Value::to_string);
-    text.push_str(&format!("#{name} = {value}\n"));
+    let _ = writeln!(text, "#{name} = {value}");
 }
 
 /// A comment of at most 120 characters a line.

@@ -97,7 +97,7 @@ impl Reader<'_> {
             match value.get_ref() {
                 DeValue::Table(below) if self.keys.find(key).is_none() => {
                     if !self.keys.is_section(key) {
-                        self.unknown(&place, key, |near| near.to_owned());
+                        self.unknown(&place, key, str::to_owned);
                         continue;
                     }
                     for (inner, value) in below {
@@ -116,7 +116,7 @@ impl Reader<'_> {
 
     fn put(&mut self, layer: &mut Layer, path: &str, value: &DeValue<'_>, place: Place) {
         if self.keys.find(path).is_none() {
-            self.unknown(&place, path, |near| near.to_owned());
+            self.unknown(&place, path, str::to_owned);
         } else if value.as_str() != Some("") {
             layer.values.insert(path.to_owned(), (plain(value), place));
         }

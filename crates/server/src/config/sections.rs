@@ -218,7 +218,7 @@ impl Default for Metrics {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
-    /// What is logged: error, warn, info, debug or trace, for all or for a module (warn,signet_server=debug).
+    /// What is logged: error, warn, info, debug or trace, for all or for a module (`warn,signet_server=debug`).
     #[schemars(extend("x-live" = true))]
     pub level: String,
     /// JSON lines, text for people, or text where a terminal reads it and else JSON (auto).

@@ -64,7 +64,6 @@ pub(super) fn judge(facts: &Facts, inspection: Option<&Inspection>) -> Vec<Findi
     let stored = inspection.is_some_and(|inspection| inspection.schema != Migrated::Empty);
     let mut findings = Vec::new();
     match &facts.source {
-        Source::Configured => {}
         Source::Absent(path) if stored => {
             let fix = "put the key back: what it sealed, signing keys above all, cannot be opened without it";
             findings.push(Finding::broken(CHECK, format!("{} is not there, but the database is", path.display()), fix));
@@ -81,7 +80,7 @@ pub(super) fn judge(facts: &Facts, inspection: Option<&Inspection>) -> Vec<Findi
             let what = format!("{} has mode {mode:o}: others can read it", path.display());
             findings.push(Finding::warning(CHECK, what, format!("chmod 600 {}", path.display())));
         }
-        Source::File { .. } => {}
+        Source::Configured | Source::File { .. } => {}
     }
     match inspection.and_then(|inspection| inspection.sealed) {
         Some(Sealed::Closed) => findings.push(Finding::broken(

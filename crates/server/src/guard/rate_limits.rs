@@ -223,8 +223,8 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(limiter.take(Limit::SignIn, RATE, key("a")), Ok(()));
         }
-        let limited = limiter.take(Limit::SignIn, RATE, key("a")).unwrap_err();
-        assert!((1_190..=1_200).contains(&limited.seconds()), "{limited}");
+        let refusal = limiter.take(Limit::SignIn, RATE, key("a")).unwrap_err();
+        assert!((1_190..=1_200).contains(&refusal.seconds()), "{refusal}");
         assert_eq!(limiter.take(Limit::SignIn, RATE, key("b")), Ok(()));
         assert_eq!(limiter.take(Limit::Registration, RATE, key("a")), Ok(()));
         let more = Rate::new(4, Span::hours(1));

@@ -3,12 +3,7 @@
 
 use std::rc::Rc;
 
-use actix_web::{
-    FromRequest, Handler, Responder, Route,
-    http::Method,
-    middleware::from_fn,
-    web::{self, ServiceConfig},
-};
+use actix_web::{FromRequest, Handler, Responder, Route, http::Method, middleware::from_fn, web};
 use serde::Serialize;
 use signet_rbac::Permission;
 
@@ -266,7 +261,7 @@ pub(super) struct Post {
 
 /// Registers the services, each behind the guard. The only place where a handler meets a path.
 #[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the one place where handlers are registered")]
-pub fn install(config: &mut ServiceConfig, services: Vec<Service>, development: bool) {
+pub fn install(config: &mut web::ServiceConfig, services: Vec<Service>, development: bool) {
     for service in services.into_iter().filter(|service| development || !service.development) {
         let post = Rc::new(Post {
             lines: service.lines().map(Rc::new).collect(),

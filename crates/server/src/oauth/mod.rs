@@ -49,8 +49,7 @@ impl EndpointError {
         match self {
             Self::OAuth(error) => error.code,
             Self::Input(_) => ErrorCode::InvalidRequest,
-            Self::Store(StoreError::Unavailable(_)) => ErrorCode::TemporarilyUnavailable,
-            Self::Limited(_) => ErrorCode::TemporarilyUnavailable,
+            Self::Store(StoreError::Unavailable(_)) | Self::Limited(_) => ErrorCode::TemporarilyUnavailable,
             Self::Store(_) | Self::Entropy(_) | Self::Keys(_) => ErrorCode::ServerError,
         }
     }

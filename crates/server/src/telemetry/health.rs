@@ -162,6 +162,7 @@ async fn look(app: &App) -> Report {
 }
 
 /// One statement answers for the database and for the schema.
+#[expect(clippy::redundant_closure_for_method_calls, reason = "the method alone has one lifetime; the closure any")]
 async fn database(app: &App) -> (Component, Component) {
     let patience = if app.store.engine() == Engine::Embedded { ENGINE_PATIENCE } else { SERVER_PATIENCE };
     let unknown = Component::degraded("not known while the database does not answer");

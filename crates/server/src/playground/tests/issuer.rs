@@ -8,7 +8,7 @@ use std::{
 
 use actix_web::{
     App, HttpResponse, HttpServer, rt,
-    web::{self, Data, ServiceConfig},
+    web::{self, Data},
 };
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chrono::{DateTime, Utc};
@@ -101,7 +101,7 @@ pub(super) fn listen() -> (TcpListener, String) {
 
 /// Serves until the test's runtime ends.
 #[expect(clippy::disallowed_types, reason = "a small issuer of the tests, not the program")]
-pub(super) fn serve(listener: TcpListener, routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static) {
+pub(super) fn serve(listener: TcpListener, routes: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static) {
     let server = HttpServer::new(move || App::new().configure(&routes))
         .workers(1)
         .disable_signals()
