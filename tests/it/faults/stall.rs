@@ -21,6 +21,7 @@ const BOUND: Duration = Duration::from_secs(25);
 struct World {
     signet: Signet,
     service: Client,
+    app: Client,
     ada: User,
 }
 
@@ -29,8 +30,9 @@ impl World {
         let signet = Signet::start_with(database, environment).await;
         let spec = ClientSpec { grant_types: vec!["client_credentials".to_owned()], ..ClientSpec::confidential() };
         let service = signet.client(ClientSpec { redirect_uris: Vec::new(), ..spec }).await;
+        let app = signet.client(ClientSpec::confidential()).await;
         let ada = signet.user("ada").await;
-        Self { signet, service, ada }
+        Self { signet, service, app, ada }
     }
 
     /// Posts the sign-in form.
@@ -42,6 +44,11 @@ impl World {
 
     async fn token(&self) -> Response {
         flow::token(&self.signet, &self.service, &[("grant_type", "client_credentials")]).await
+    }
+
+    /// Tries a code that never was: that takes a look into the database.
+    async fn exchange(&self) -> Response {
+        flow::exchange(&self.signet, &self.app, "never-was", &flow::random()).await
     }
 
     async fn discovery(&self) -> StatusCode {
@@ -129,24 +136,28 @@ async fn a_frozen_postgresql_costs_503_within_the_limit() {
     let postgres = PrivatePostgres::start().await;
     let limit = [("SIGNET_DATABASE__STATEMENT_TIMEOUT", "1s")];
     let world = World::start(Database::At(postgres.url()), &limit).await;
+    // Both clients are known from here on.
+    assert_eq!(world.exchange().await.status(), StatusCode::BAD_REQUEST);
     assert_eq!(world.token().await.status(), StatusCode::OK);
     postgres.freeze();
     for round in 0..2 {
         let begun = Instant::now();
-        let tokens = futures_util::future::join_all((0..12).map(|_| world.token()));
-        let (page, tokens, discovery) = tokio::join!(world.sign_in(), tokens, world.discovery());
+        let codes = futures_util::future::join_all((0..12).map(|_| world.exchange()));
+        let (page, codes, token) = tokio::join!(world.sign_in(), codes, world.token());
         assert_busy(&page);
-        for token in tokens {
-            assert_eq!(token.status(), StatusCode::SERVICE_UNAVAILABLE);
-            assert!(!header(&token, "retry-after").is_empty(), "{token:?}");
+        for answer in codes {
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert!(!header(&answer, "retry-after").is_empty(), "{answer:?}");
         }
-        assert_eq!(discovery, StatusCode::OK);
+        assert_eq!(token.status(), StatusCode::OK, "a service's token takes no statement");
+        assert_eq!(world.discovery().await, StatusCode::OK);
         println!("frozen, round {round}: 503 within {:?}", begun.elapsed());
         assert!(begun.elapsed() < BOUND, "{:?}", begun.elapsed());
     }
     postgres.thaw();
     let begun = Instant::now();
-    eventually(PATIENCE, "tokens again", async || world.token().await.status().is_success().then_some(())).await;
+    let refused = async || (world.exchange().await.status() == StatusCode::BAD_REQUEST).then_some(());
+    eventually(PATIENCE, "codes again", refused).await;
     eventually(PATIENCE, "sign-in again", async || world.sign_in().await.status.is_success().then_some(())).await;
     println!("thawed: back after {:?}", begun.elapsed());
 }
