@@ -44,7 +44,8 @@ struct Count {
 }
 
 fn audit_rows(signet: &Signet) -> i64 {
-    let rows = sql_query("SELECT count(*) AS value FROM audit").get_result::<Count>(&mut signet.database());
+    let rows = sql_query("SELECT count(*) AS value FROM audit WHERE event NOT LIKE 'client_token.%'")
+        .get_result::<Count>(&mut signet.database());
     rows.expect("the audit log").value
 }
 

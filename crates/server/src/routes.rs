@@ -168,7 +168,7 @@ const SIGN_IN: &[&str] = &["sign_in.succeeded", "sign_in.failed"];
 const LINK: &[&str] = &["sign_in_link.used", "sign_in_link.refused"];
 const REGISTER: &[&str] = &["account.registered"];
 const CODE: &[&str] = &["code.issued"];
-const CONSENT: &[&str] = &["consent.given", "consent.denied", "code.issued"];
+const CONSENT: &[&str] = &["consent.given", "consent.denied"];
 const LOGOUT: &[&str] = &["session.ended"];
 const TOKEN: &[&str] =
     &["code.redeemed", "code.replayed", "token.refreshed", "refresh_token.replayed", "client_token.issued"];

@@ -89,6 +89,7 @@ pub fn complete(conn: &mut PgConnection, sealer: &Sealer, turn: &mut Turn) -> Re
         let mut tx = Tx { conn, realm, sealer, notices: Vec::new() };
         tx.complete_roles(turn)?;
         tx.complete_keys(turn)?;
+        tx.adopt_audit(turn.now())?;
         // A wrong secret key is met here, before anything is served.
         tx.signing_keys()?;
         Ok(realm)

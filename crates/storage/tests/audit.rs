@@ -13,7 +13,7 @@ use std::path::Path;
 use chrono::{DateTime, Duration, Utc};
 use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::{BigInt, Text};
-use diesel::{QueryableByName, RunQueryDsl as _, sql_query};
+use diesel::{PgConnection, QueryableByName, RunQueryDsl as _, sql_query};
 use signet_oidc::Turn;
 use signet_storage::audit::verify::{Kind, Report, verify};
 use signet_storage::audit::{Entry, archive, chain, query};
@@ -514,5 +514,29 @@ async fn pages_and_filters() {
         let page = world.store().read(move |tx| tx.audit_rows(filter, order, 500)).await.unwrap();
         assert_eq!(page.len(), expected, "{told}");
     }
+    world.end().await;
+}
+
+/// rows that a version before the chain wrote are taken into it once; later a row without a commitment is not.
+#[tokio::test]
+async fn rows_of_an_earlier_version_are_taken_into_the_chain() {
+    let world = World::server().await;
+    world.write(0, 30).await;
+    world.change("DELETE FROM audit_heads; UPDATE audit SET commitment = NULL").await;
+    let again = |second: i64| {
+        move |conn: &mut PgConnection| {
+            complete(conn, &sealer(), &mut Turn::new(start() + Duration::seconds(second), [9; 32])).map(drop)
+        }
+    };
+    world.store().upkeep(again(40)).await.unwrap();
+    world.seal().await;
+    let report = world.verify().await;
+    assert_eq!((report.rows, report.is_good()), (30, true), "{report:?}");
+
+    world.write(50, 1).await;
+    world.change("UPDATE audit SET commitment = NULL WHERE chain_index IS NULL").await;
+    world.store().upkeep(again(60)).await.unwrap();
+    world.seal().await;
+    assert_eq!(world.verify().await.findings.first().map(|finding| finding.kind), Some(Kind::Inserted));
     world.end().await;
 }

@@ -79,7 +79,7 @@ pub struct Named {
     user: String,
 }
 
-/// Where a password comes from. Never an argument: other users of the machine can read those.
+/// Where a password comes from.
 #[derive(Default, Args, Serialize, Deserialize)]
 pub struct PasswordInput {
     /// Read the password from standard input.
@@ -105,6 +105,9 @@ pub struct CreateUser {
     /// Where the password comes from.
     #[command(flatten)]
     password: PasswordInput,
+    /// The password itself. Other users of this machine can see it: prefer --password-stdin.
+    #[arg(long = "password", value_name = "PASSWORD", conflicts_with_all = ["password_stdin", "password_prompt"])]
+    given: Option<String>,
     /// The address is known to be the person's.
     #[arg(long)]
     email_verified: bool,
@@ -158,7 +161,10 @@ impl fmt::Debug for CreateUser {
 impl Run for UserCommand {
     fn prepare(&mut self) -> Result<(), Reply> {
         match self {
-            Self::Create(create) => create.password.fetch(),
+            Self::Create(create) => {
+                create.password.read = create.given.take();
+                create.password.fetch()
+            }
             Self::SetPassword { password, .. } => password.fetch(),
             _ => Ok(()),
         }

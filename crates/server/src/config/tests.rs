@@ -287,7 +287,8 @@ fn live_settings_are_the_ones_marked() {
     let mut other: Settings = serde_json::from_str(text).unwrap();
     (other.secret_key, other.admin_password) = (url.clone(), url.clone());
     (other.database.url, other.redis.url) = (url.clone(), url);
-    let before = read(&[("SIGNET_ISSUER", "https://a.example"), ("SIGNET_TLS__CERT", "a"), ("SIGNET_TLS__KEY", "a")]).unwrap();
+    let before =
+        read(&[("SIGNET_ISSUER", "https://a.example"), ("SIGNET_TLS__CERT", "a"), ("SIGNET_TLS__KEY", "a")]).unwrap();
     let new = Config { settings: other, ..before.clone() };
     let differences = before.differences(&new);
     assert_eq!(differences.len(), Keys::new().iter().count(), "each setting differs: {differences:?}");

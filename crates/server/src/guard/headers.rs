@@ -41,7 +41,7 @@ const CSP_SCRIPT: &str = "default-src 'none'; script-src 'self'; style-src 'self
                           base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 
 /// [`Csp::Docs`].
-const CSP_DOCS: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+const CSP_DOCS: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
                         img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; \
                         form-action 'self'";
 

@@ -82,6 +82,39 @@ impl Tx<'_> {
         Ok(linked)
     }
 
+    /// Gives rows that an earlier version wrote the commitment they lack, and begins the chain. Does nothing once it has
+    /// begun: from then on a row without a commitment was not written by Signet.
+    pub(crate) fn adopt_audit(&mut self, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let begun: Answer = diesel::sql_query(
+            "SELECT EXISTS (SELECT 1 FROM audit_heads WHERE realm_id = $1) \
+             OR EXISTS (SELECT 1 FROM audit_anchors WHERE realm_id = $1) AS answer",
+        )
+        .bind::<Int8, _>(self.realm.0)
+        .get_result(self.conn)?;
+        if begun.answer {
+            return Ok(());
+        }
+        let statement =
+            format!("SELECT {COLUMNS} FROM {TABLES} WHERE a.realm_id = $1 AND a.commitment IS NULL LIMIT 1000");
+        loop {
+            let rows: Vec<Row> = diesel::sql_query(&statement).bind::<Int8, _>(self.realm.0).load(self.conn)?;
+            if rows.is_empty() {
+                break;
+            }
+            let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+            let commitments: Vec<Vec<u8>> =
+                rows.iter().map(|row| row.committed().map(Vec::from).unwrap_or_default()).collect();
+            diesel::sql_query(
+                "UPDATE audit SET commitment = given.commitment FROM unnest($1, $2) AS given (id, commitment) \
+                 WHERE audit.id = given.id",
+            )
+            .bind::<Array<SqlUuid>, _>(ids)
+            .bind::<Array<Bytea>, _>(commitments)
+            .execute(self.conn)?;
+        }
+        self.locked_head(now).map(drop)
+    }
+
     /// The end of the chain, as far as this node may continue it. The first one is made where nothing was ever linked.
     fn locked_head(&mut self, now: DateTime<Utc>) -> Result<Option<Head>, StoreError> {
         let head = diesel::sql_query(

@@ -148,6 +148,8 @@ impl InsertAudit {
     /// The row of an entry, with the commitment to what can be erased of it.
     #[expect(clippy::needless_pass_by_value, reason = "what is recorded is recorded once")]
     fn new(realm: i64, entry: Entry, origin: &Origin) -> Self {
+        // Done by the person, or refused by the person in a session: what is refused under a grant is its client's doing.
+        let by_person = entry.result == "success" || (entry.session.is_some() && entry.grant.is_none());
         let (actor_kind, actor, actor_client) = match (&origin.operator, origin.actor) {
             (Some(_), _) => ("operator", None, None),
             (None, Some(Actor::User { user, client })) => ("user", Some(user), client),
@@ -155,7 +157,7 @@ impl InsertAudit {
             (None, Some(Actor::System)) => ("system", None, None),
             (None, Some(Actor::Anonymous)) => ("anonymous", None, None),
             (None, None) => match (entry.account, entry.client) {
-                (Some(user), client) if entry.result == "success" => ("user", Some(user), client),
+                (Some(user), client) if by_person => ("user", Some(user), client),
                 (_, Some(client)) => ("client", None, Some(client)),
                 _ => ("anonymous", None, None),
             },
