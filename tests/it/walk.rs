@@ -351,7 +351,7 @@ async fn each_change_by_a_flow_writes_one_row() {
 
     let home = browser.get("/").await.page();
     one(&post(&mut browser, &home, &[("decision", "signout")]).await, "session.ended", "user", None);
-    assert_eq!(seen.len(), 9, "{seen:?}");
+    assert_eq!(seen.len(), 10, "{seen:?}");
 }
 
 /// O2: a preflight is answered where scripts may call, and nowhere else.
