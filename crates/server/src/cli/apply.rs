@@ -29,7 +29,7 @@ pub struct ApplyCommand {
     #[arg(long)]
     plan: bool,
     /// Do not ask.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "plan")]
     yes: bool,
     #[arg(skip)]
     state: State,
