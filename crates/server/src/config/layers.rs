@@ -125,9 +125,20 @@ impl Reader<'_> {
     /// `.env` of the working directory. Names of other programs are left alone.
     pub fn dotenv(&mut self, directory: &Path) -> Layer {
         let mut layer = Layer { name: ".env", ..Layer::default() };
-        let Ok(pairs) = dotenvy::from_path_iter(directory.join(".env")) else { return layer };
+        let pairs = match dotenvy::from_path_iter(directory.join(".env")) {
+            Ok(pairs) => pairs,
+            Err(dotenvy::Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => return layer,
+            Err(error) => {
+                self.errors.push(format!(".env: the file cannot be read: {}", kind(&error)));
+                return layer;
+            }
+        };
         for pair in pairs {
             match pair {
+                Ok((name, value)) if name == "SIGNET_CONFIG" && !value.is_empty() => {
+                    let message = "this is not read here; give it in the environment or by --config";
+                    self.errors.push(format!(".env: SIGNET_CONFIG: {message}"));
+                }
                 Ok((name, value)) => self.variable(&mut layer, ".env: ", &name, &value),
                 Err(dotenvy::Error::LineParse(_, _)) => {
                     self.errors.push(".env: a line is not NAME=value; put a value with spaces in quotes".to_owned());
@@ -224,7 +235,7 @@ impl Reader<'_> {
 }
 
 /// The setting a variable names: `SIGNET_A__B`, and the spellings from before there was a file. `None` for names that
-/// are not settings: other programs', the test suite's, and those Kubernetes makes for a service called `signet`.
+/// are not settings: other programs', the test suite's, and those Kubernetes makes for services called `signet` or `signet-…`.
 fn path_of(name: &str) -> Option<String> {
     match name {
         "DATABASE_URL" => return Some("database.url".to_owned()),
@@ -239,7 +250,21 @@ fn path_of(name: &str) -> Option<String> {
     if ["TEST_", "SERVICE_", "PORT_"].iter().any(|other| rest.starts_with(other)) {
         return None;
     }
+    if !rest.contains("__") && is_service_link(rest) {
+        return None;
+    }
     Some(rest.to_lowercase().replace("__", "."))
+}
+
+/// `REDIS_SERVICE_HOST`, `REDIS_SERVICE_PORT_TLS`, `REDIS_PORT`, `REDIS_PORT_6379_TCP_ADDR`: what Kubernetes tells each
+/// container about the services beside it.
+fn is_service_link(name: &str) -> bool {
+    let numbered = |(at, word): (usize, &str)| {
+        name.get(at + word.len()..).is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+    };
+    ["_SERVICE_HOST", "_SERVICE_PORT"].iter().any(|word| name.contains(word))
+        || name.ends_with("_PORT")
+        || name.match_indices("_PORT_").any(numbered)
 }
 
 /// The variable that names a setting.

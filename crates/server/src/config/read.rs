@@ -7,7 +7,7 @@ use figment::{Figment, error::Kind as Mistake};
 use super::{
     Flags,
     keys::{Key, Keys, Kind},
-    layers::{Place, Reader},
+    layers::{Layer, Place, Reader},
     settings::Settings,
 };
 
@@ -32,6 +32,7 @@ pub fn read(flags: &Flags, environment: &[(String, String)], directory: &Path) -
         reader.environment(environment),
         reader.flags(flags),
     ];
+    topmost(&mut layers);
     let mut errors = reader.errors;
     let mut places = BTreeMap::new();
     for layer in &layers {
@@ -65,6 +66,20 @@ pub fn read(flags: &Flags, environment: &[(String, String)], directory: &Path) -
         }
     };
     Read { settings, places, errors }
+}
+
+/// A secret and the file it may stand in are one setting: the topmost place that gives either wins. A place that gives
+/// both keeps both, and is refused later.
+fn topmost(layers: &mut [Layer]) {
+    for path in ["secret_key", "admin_password", "database.url", "redis.url"] {
+        let file = format!("{path}_file");
+        let gives = |layer: &Layer| layer.values.contains_key(path) || layer.values.contains_key(&file);
+        let Some(top) = layers.iter().rposition(gives) else { continue };
+        for layer in layers.iter_mut().take(top) {
+            layer.values.remove(path);
+            layer.values.remove(&file);
+        }
+    }
 }
 
 /// What is wrong with a value, and what to write. A secret is not repeated.

@@ -241,6 +241,48 @@ fn secrets_come_from_files() {
     assert_eq!(empty, "SIGNET_REDIS__URL_FILE: empty is empty");
 }
 
+/// a secret and its file are one setting: what a later place says replaces both.
+#[test]
+fn a_later_secret_replaces_an_earlier_file() {
+    let (below, above) = ("postgres://below/signet", "postgres://above/signet");
+    let file = |text: &str| [("config/signet.toml", text.to_owned()), ("db", above.to_owned())];
+    for (index, (text, pairs, set)) in [
+        ("database.url_file = \"gone\"", &[("DATABASE_URL", above)][..], &[][..]),
+        ("database.url = \"postgres://below/signet\"", &[("DATABASE_URL_FILE", "db")], &[]),
+        ("database.url = \"postgres://below/signet\"", &[("DATABASE_URL", below)], &["database.url_file=db"]),
+        ("database.url_file = \"gone\"", &[("DATABASE_URL_FILE", "gone")], &["database.url=postgres://above/signet"]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let files = file(text);
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        let folder = Folder::new(&format!("later-{index}"), &files);
+        let config = folder.read(pairs, set).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(config.database_url.as_ref().unwrap().as_str(), above, "{text}");
+        assert!(!config.places.values().any(|place| place.label.starts_with("config/")), "{text}");
+    }
+    let folder = Folder::new(
+        "later-both",
+        &file("database.url_file = \"db\"\ndatabase.url = \"postgres://a\"")
+            .each_ref()
+            .map(|(name, text)| (*name, text.as_str())),
+    );
+    assert!(folder.read(&[], &[]).unwrap_err().contains("not both"));
+}
+
+/// a `.env` that is there and cannot be read is an error, and so is what it cannot say.
+#[test]
+fn a_dotenv_is_read_or_refused() {
+    let folder = Folder::new("dotenv-loop", &[]);
+    std::os::unix::fs::symlink(".env", folder.0.join(".env")).unwrap();
+    let said = folder.read(&[], &[]).unwrap_err();
+    assert!(said.starts_with(".env: the file cannot be read: ") && said.lines().count() == 1, "{said}");
+    let folder = Folder::new("dotenv-config", &[(".env", "SIGNET_CONFIG=other.toml\n")]);
+    let said = folder.read(&[], &[]).unwrap_err();
+    assert_eq!(said, ".env: SIGNET_CONFIG: this is not read here; give it in the environment or by --config");
+}
+
 /// Empty values count as absent; what Kubernetes puts beside a service called `signet` is no setting.
 #[test]
 fn what_counts_as_absent() {
@@ -250,8 +292,16 @@ fn what_counts_as_absent() {
         ("SIGNET_PORT", "tcp://10.0.0.1:8080"),
         ("SIGNET_PORT_8080_TCP_ADDR", "10.0.0.1"),
         ("SIGNET_SERVICE_HOST", "10.0.0.1"),
+        ("SIGNET_REDIS_SERVICE_HOST", "10.0.0.1"),
+        ("SIGNET_REDIS_SERVICE_PORT_TCP_REDIS", "6379"),
+        ("SIGNET_REDIS_PORT", "tcp://10.0.0.1:6379"),
+        ("SIGNET_POSTGRESQL_PORT_5432_TCP", "tcp://10.0.0.1:5432"),
+        ("SIGNET_POSTGRESQL_PORT_5432_TCP_PROTO", "tcp"),
     ])
     .unwrap();
+    for unknown in ["SIGNET_REDIS__PORT", "SIGNET_REDIS_PORT_NAME", "SIGNET_PORTS"] {
+        assert!(read(&[(unknown, "1")]).unwrap_err().contains("there is no such setting"), "{unknown}");
+    }
     assert_eq!(config.issuer, "http://localhost:8080");
     assert!(config.admin_password.is_none());
 }
