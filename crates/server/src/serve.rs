@@ -1,7 +1,7 @@
 //! `signet serve`: from nothing to answering, and back down in order.
 
 use std::{
-    io::{self, IsTerminal as _},
+    io::{self, IsTerminal, Write},
     net::TcpListener,
     sync::Arc,
     time::Duration,
@@ -14,6 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::{
     app::{App, Parts},
     audit, channel,
+    cli::output,
     config::Config,
     control, entropy,
     guard::{headers, limits},
@@ -112,9 +113,11 @@ pub async fn serve(config: Config, logs: LogHandle) -> Result<(), ServeError> {
     let listener = bind(&config)?;
     let telemetry = Data::new(Telemetry::begin());
     let opening = config.clone();
-    let opened = tokio::task::spawn_blocking(move || startup::open(&opening, Migrate::Always, &progress))
-        .await
-        .map_err(io::Error::other)??;
+    let opening = tokio::task::spawn_blocking(move || startup::open(&opening, Migrate::Always, &progress));
+    let opened = tokio::select! {
+        opened = opening => opened.map_err(io::Error::other)??,
+        () = signals.stop() => stopped_at_start(),
+    };
     let hasher = startup::hasher(&config);
     let playground = if config.development {
         startup::register_playground(&opened.store, &opened.realm).await?;
@@ -183,7 +186,7 @@ pub async fn serve(config: Config, logs: LogHandle) -> Result<(), ServeError> {
 
     signals.serve(&app).await;
     telemetry.health.enter(Phase::Stopping);
-    eprintln!("Stopping: requests under way are finished first.");
+    output::tell("Stopping: requests under way are finished first.");
     // Whoever sends requests here learns from /readyz to send them elsewhere. A second signal ends the wait.
     let drain = app.config().http.drain.0;
     let _ = tokio::time::timeout(drain, signals.stop()).await;
@@ -202,8 +205,15 @@ pub async fn serve(config: Config, logs: LogHandle) -> Result<(), ServeError> {
     Ok(())
 }
 
+/// Ends the process while the database is being opened. That may wait for as long as another node migrates, in a thread
+/// that cannot be interrupted and that the runtime would wait for. What it was doing is undone as after a crash.
+fn stopped_at_start() -> ! {
+    output::tell("Stopped while starting.");
+    std::process::exit(0)
+}
+
 fn progress(line: &str) {
-    eprintln!("{line}");
+    output::tell(line);
 }
 
 #[cfg(feature = "embedded")]
@@ -297,54 +307,73 @@ async fn maintain(store: signet_storage::Store, embedded: std::sync::Arc<signet_
 
 /// What a person sees at the start.
 fn announce(config: &Config, opened: &Opened, administrator: Option<&FirstAdministrator>) {
-    let (bold, plain) = if io::stdout().is_terminal() { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
-    println!("\n  {bold}Signet is ready{plain}\n");
-    println!("    Issuer         {bold}{}{plain}", config.issuer);
-    println!("    Discovery      {}/.well-known/openid-configuration", config.issuer);
+    // The server goes on where nobody reads this, or where the disk it goes to is full.
+    let _ = write_announcement(&mut io::stdout().lock(), config, opened, administrator);
+}
+
+fn write_announcement(
+    out: &mut (impl Write + IsTerminal),
+    config: &Config,
+    opened: &Opened,
+    administrator: Option<&FirstAdministrator>,
+) -> io::Result<()> {
+    let (bold, plain) = if out.is_terminal() { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
+    writeln!(out, "\n  {bold}Signet is ready{plain}\n")?;
+    writeln!(out, "    Issuer         {bold}{}{plain}", config.issuer)?;
+    writeln!(out, "    Discovery      {}/.well-known/openid-configuration", config.issuer)?;
     if config.development {
-        println!("    Playground     {bold}{}/playground{plain}", config.issuer);
+        writeln!(out, "    Playground     {bold}{}/playground{plain}", config.issuer)?;
     }
     if let Some(administrator) = administrator {
-        println!("    Administrator  {} (username admin)", administrator.email);
+        writeln!(out, "    Administrator  {} (username admin)", administrator.email)?;
         match &administrator.password {
             Some(password) => {
-                println!("    Password       {bold}{}{plain}   shown this once", password.as_str());
+                writeln!(out, "    Password       {bold}{}{plain}   shown this once", password.as_str())?;
             }
-            None => println!("    Password       the one given by SIGNET_ADMIN_PASSWORD"),
+            None => writeln!(out, "    Password       the one given by SIGNET_ADMIN_PASSWORD")?,
         }
     }
-    println!("    Data           {}", opened.data_dir.display());
-    announce_database(opened);
+    writeln!(out, "    Data           {}", opened.data_dir.display())?;
+    write_database(out, opened)?;
     if config.development {
         if config.bind.ip().is_loopback() {
-            println!("\n  Development: http on this machine only, registration open.");
+            writeln!(out, "\n  Development: http on this machine only, registration open.")?;
         } else {
-            println!("\n  Development on {}: everybody who can reach it can register, over plain http.", config.bind);
-            println!("  For anything but trying it out give SIGNET_ISSUER an https address.");
+            writeln!(
+                out,
+                "\n  Development on {}: everybody who can reach it can register, over plain http.",
+                config.bind
+            )?;
+            writeln!(out, "  For anything but trying it out give SIGNET_ISSUER an https address.")?;
         }
     }
-    println!("  Stop with Ctrl-C.\n");
+    writeln!(out, "  Stop with Ctrl-C.\n")?;
+    out.flush()
 }
 
 #[cfg(feature = "embedded")]
-fn announce_database(opened: &Opened) {
+fn write_database(out: &mut impl Write, opened: &Opened) -> io::Result<()> {
     use signet_storage::embedded::Durability;
     match opened.embedded.as_ref().map(|embedded| embedded.durability()) {
-        None => println!("    Database       PostgreSQL, by DATABASE_URL"),
+        None => writeln!(out, "    Database       PostgreSQL, by DATABASE_URL"),
         Some(Durability::Synchronous) => {
-            println!("    Database       embedded PostgreSQL, one process, written through to the disk;");
-            println!("                   for several nodes or backups while running set DATABASE_URL");
+            writeln!(out, "    Database       embedded PostgreSQL, one process, written through to the disk;")?;
+            writeln!(out, "                   for several nodes or backups while running set DATABASE_URL")
         }
         Some(Durability::PowerCutMayLose) => {
-            println!(
+            writeln!(
+                out,
                 "    Database       embedded PostgreSQL, one process. It survives a crash of Signet, but a power cut"
-            );
-            println!("                   may lose data on this filesystem; set DATABASE_URL for what must not be lost");
+            )?;
+            writeln!(
+                out,
+                "                   may lose data on this filesystem; set DATABASE_URL for what must not be lost"
+            )
         }
     }
 }
 
 #[cfg(not(feature = "embedded"))]
-fn announce_database(_: &Opened) {
-    println!("    Database       PostgreSQL, by DATABASE_URL");
+fn write_database(out: &mut impl Write, _: &Opened) -> io::Result<()> {
+    writeln!(out, "    Database       PostgreSQL, by DATABASE_URL")
 }

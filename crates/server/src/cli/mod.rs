@@ -9,7 +9,7 @@ mod docs;
 pub mod doctor;
 pub mod exit;
 pub mod keys;
-mod output;
+pub(crate) mod output;
 pub mod resource;
 pub mod role;
 mod routes;
@@ -298,5 +298,5 @@ impl Door {
 }
 
 fn progress(line: &str) {
-    eprintln!("{line}");
+    output::tell(line);
 }

@@ -34,7 +34,7 @@ impl Output {
                 Exit::Done
             }
             Reply::Ask { text, question, .. } => {
-                eprintln!("{text}");
+                tell(&text);
                 let message = format!("{question} Nothing was changed: give --yes to go on without being asked.");
                 self.fail("unconfirmed", &message, None);
                 Exit::Unconfirmed
@@ -66,7 +66,7 @@ impl Output {
             }
             say(&value.to_string());
         }
-        eprintln!("{message}");
+        tell(message);
     }
 
     /// Whether somebody is there to be asked.
@@ -77,8 +77,11 @@ impl Output {
 
 /// Shows what would be done and reads the answer. Anything but yes is no.
 pub(super) fn confirm(text: &str, question: &str) -> bool {
-    eprint!("{text}\n{question} [y/N] ");
-    let _ = io::stderr().flush();
+    let mut err = io::stderr();
+    // A question nobody saw is not answered yes.
+    if write!(err, "{text}\n{question} [y/N] ").and_then(|()| err.flush()).is_err() {
+        return false;
+    }
     let mut line = String::new();
     let read = io::stdin().lock().read_line(&mut line).is_ok();
     read && matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
@@ -87,4 +90,9 @@ pub(super) fn confirm(text: &str, question: &str) -> bool {
 /// A line to standard output. A reader that went away, as `head` does, is no error.
 pub(super) fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// A line to standard error. Where it cannot be written the program goes on without it.
+pub(crate) fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
