@@ -1,10 +1,15 @@
 //! Signet ends in the middle of traffic, by force or in order, and starts again on its data.
 
+use std::fs::File;
+use std::io::Read as _;
+use std::net::TcpListener;
+use std::process::Stdio;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use diesel::sql_types::BigInt;
 use diesel::{PgConnection, QueryableByName, RunQueryDsl as _, sql_query};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::agent::Target;
 use super::ledger::{Person, check_all, replay_all};
@@ -101,4 +106,40 @@ pub fn assert_one_redemption_a_code(database: &mut PgConnection) {
     assert!(number(&format!("SELECT count(*) AS n FROM ({redeemed}) r")) > 10);
     let twice = format!("SELECT count(*) AS n FROM ({redeemed} GROUP BY grant_id HAVING count(*) > 1) r");
     assert_eq!(number(&twice), 0, "a code was redeemed twice");
+}
+
+/// R-65: a stop is heard while the database keeps the start waiting.
+#[tokio::test]
+async fn a_stop_while_starting_is_heard() {
+    let silent = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = silent.local_addr().expect("its address").port();
+    let signet = Signet::prepare(Database::At(format!("postgres://nobody@127.0.0.1:{port}/none?sslmode=disable")), &[]);
+    let mut program = signet.command(&["serve"]).stderr(Stdio::piped()).spawn().expect("the program");
+    // It asks for the database, and gets no answer.
+    let asked = tokio::task::spawn_blocking(move || silent.accept()).await.expect("the end of waiting");
+    let pid = i32::try_from(program.id()).ok().and_then(Pid::from_raw).expect("its id");
+    kill_process(pid, Signal::TERM).expect("the signal");
+    let ended = eventually(PATIENCE, "the program ends", async || program.try_wait().expect("its state")).await;
+    drop(asked);
+    let mut said = String::new();
+    program.stderr.take().expect("its messages").read_to_string(&mut said).expect("text");
+    assert!(ended.success() && said.contains("Stopped while starting."), "{ended}: {said}");
+}
+
+/// R-65: where what it says cannot be written, it serves, and stops in order.
+#[tokio::test]
+async fn a_full_disk_for_its_output_ends_nothing() {
+    let signet = Signet::prepare(Database::Postgres, &[]);
+    let full = || File::options().write(true).open("/dev/full").expect("/dev/full");
+    let mut program = signet.command(&["serve"]).stdout(full()).stderr(full()).spawn().expect("the program");
+    let discovery = signet.url("/.well-known/openid-configuration");
+    eventually(PATIENCE, "discovery answers", async || {
+        assert_eq!(program.try_wait().expect("its state"), None, "it ended");
+        signet.http().get(&discovery).send().await.ok().filter(|answer| answer.status().is_success())
+    })
+    .await;
+    let pid = i32::try_from(program.id()).ok().and_then(Pid::from_raw).expect("its id");
+    kill_process(pid, Signal::TERM).expect("the signal");
+    let ended = eventually(PATIENCE, "the program ends", async || program.try_wait().expect("its state")).await;
+    assert!(ended.success(), "{ended}");
 }
