@@ -74,10 +74,11 @@ fn done(wanted: &SelfSigned, files: &Files) -> Reply {
     let show = |path: &Path| path.display().to_string();
     let (cert, key) = (show(&files.cert), show(&files.key));
     let host = wanted.hosts.first().map_or("localhost", String::as_str);
-    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let (host, everywhere) =
+        if host.contains(':') { (format!("[{host}]"), "[::]") } else { (host.to_owned(), "0.0.0.0") };
     let text = format!(
         "Made {cert}\n     {key}   (readable by you only)\n\nServe with it:\n  SIGNET_ISSUER=https://{host} \
-         SIGNET_TLS__CERT={cert} SIGNET_TLS__KEY={key}\nNobody trusts it by itself: give {cert} to the clients that \
+         SIGNET_BIND={everywhere}:443 SIGNET_TLS__CERT={cert} SIGNET_TLS__KEY={key}\nNobody trusts it by itself: give {cert} to the clients that \
          should.",
     );
     Reply::done(text, json!({ "cert": cert, "key": key, "hosts": wanted.hosts, "days": wanted.days }))

@@ -35,7 +35,7 @@ pub fn check(read: &mut Read, directory: &Path) -> Option<Checked> {
     let issuer = parse_issuer(&read.settings.issuer).map_err(|message| wrong(read, "issuer", &message)).ok();
     let url = issuer.as_ref().map(|(_, url)| url.clone());
     let bind = match read.settings.bind.clone() {
-        None => Some(default_bind(url.as_ref())),
+        None => Some(default_bind(url.as_ref(), read.settings.tls.cert.is_some())),
         Some(text) => {
             let bind = text.parse().ok();
             if bind.is_none() {
@@ -217,8 +217,11 @@ fn parse_issuer(text: &str) -> Result<(String, Url), String> {
     Ok((url.as_str().trim_end_matches('/').to_owned(), url))
 }
 
-/// In development the issuer's own port on loopback; behind a proxy 8080 on loopback.
-fn default_bind(issuer: Option<&Url>) -> SocketAddr {
+/// In development and with a certificate the issuer's own port on loopback; behind a proxy 8080 on loopback.
+fn default_bind(issuer: Option<&Url>, tls: bool) -> SocketAddr {
+    if tls && let Some(issuer) = issuer.filter(|url| url.scheme() == "https") {
+        return SocketAddr::from(([127, 0, 0, 1], issuer.port_or_known_default().unwrap_or(443)));
+    }
     let issuer = issuer.filter(|url| url.scheme() == "http");
     let port = issuer.and_then(Url::port_or_known_default).unwrap_or(8080);
     match issuer.and_then(Url::host) {

@@ -54,6 +54,15 @@ fn issuers() {
     }
     assert_eq!(read(&[("SIGNET_ISSUER", "https://id.example.org/")]).unwrap().issuer, "https://id.example.org");
     assert_eq!(read(&[("SIGNET_ISSUER", "http://localhost:9000")]).unwrap().bind.port(), 9000);
+    for (issuer, alone, with_tls) in [
+        ("https://id.example.org", "127.0.0.1:8080", "127.0.0.1:443"),
+        ("https://id.example.org:9443", "127.0.0.1:8080", "127.0.0.1:9443"),
+        ("https://203.0.113.5:9443", "127.0.0.1:8080", "127.0.0.1:9443"),
+    ] {
+        assert_eq!(read(&[("SIGNET_ISSUER", issuer)]).unwrap().bind.to_string(), alone);
+        let pair = [("SIGNET_ISSUER", issuer), ("SIGNET_TLS__CERT", "a"), ("SIGNET_TLS__KEY", "a")];
+        assert_eq!(read(&pair).unwrap().bind.to_string(), with_tls);
+    }
 }
 
 /// every error at once, and no secret in any of them.
