@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use signet_rbac::Hierarchy;
+
 use super::{Action, Plan, Section, within};
 use crate::admin::{
     Act, AdminError,
@@ -10,30 +12,55 @@ use crate::admin::{
 
 const KIND: &str = "role";
 
-/// Makes them in the order of inheritance, changes those that are there, and takes away what is not listed.
+/// Makes and changes them, parents first, and takes away what is not listed. Whatever a role inherits is as the file
+/// says by the time the role is: no parent that the file drops closes a cycle.
 pub(super) fn apply(act: &mut Act<'_, '_>, section: &Section<NewRole>, plan: &mut Plan) -> Result<(), AdminError> {
     let stored = act.tx.hold_roles()?;
-    let (there, mut waiting): (Vec<&NewRole>, Vec<&NewRole>) =
-        section.items.iter().partition(|wanted| stored.named(&wanted.name).is_some());
-    while !waiting.is_empty() {
-        let names: BTreeSet<&str> = waiting.iter().map(|role| role.name.as_str()).collect();
-        let (ready, left): (Vec<&NewRole>, Vec<&NewRole>) =
-            waiting.iter().partition(|role| !role.parents.iter().any(|parent| names.contains(parent.as_str())));
-        let Some(first) = waiting.first().filter(|_| ready.is_empty()) else {
-            for wanted in ready {
-                roles::create_in(act, wanted).map_err(|error| within(KIND, &wanted.name, error))?;
-                plan.note(Action::Create, KIND, &wanted.name, Vec::new());
-            }
-            waiting = left;
-            continue;
-        };
-        let error = AdminError::conflict("role_cycle", "It inherits from itself. Take one of the parents away.");
-        return Err(within(KIND, &first.name, error));
-    }
-    for wanted in there {
-        update(act, wanted, plan).map_err(|error| within(KIND, &wanted.name, error))?;
+    for wanted in in_order(&section.items, &stored)? {
+        if stored.named(&wanted.name).is_some() {
+            update(act, wanted, plan).map_err(|error| within(KIND, &wanted.name, error))?;
+        } else {
+            roles::create_in(act, wanted).map_err(|error| within(KIND, &wanted.name, error))?;
+            plan.note(Action::Create, KIND, &wanted.name, Vec::new());
+        }
     }
     if section.prune { prune(act, section, plan) } else { Ok(()) }
+}
+
+/// The roles of the file, each after those it inherits from; otherwise as they are listed.
+fn in_order<'a>(items: &'a [NewRole], stored: &Hierarchy) -> Result<Vec<&'a NewRole>, AdminError> {
+    let listed: BTreeSet<&str> = items.iter().map(|role| role.name.as_str()).collect();
+    let mut waiting: Vec<(&NewRole, BTreeSet<String>)> =
+        items.iter().map(|wanted| (wanted, above(wanted, &listed, stored))).collect();
+    let mut order = Vec::with_capacity(items.len());
+    while let Some((first, _)) = waiting.first() {
+        let first = first.name.as_str();
+        let left: BTreeSet<&str> = waiting.iter().map(|(role, _)| role.name.as_str()).collect();
+        let (blocked, ready): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|(_, above)| above.iter().any(|name| left.contains(name.as_str())));
+        if ready.is_empty() {
+            let error = AdminError::conflict("role_cycle", "It inherits from itself. Take one of the parents away.");
+            return Err(within(KIND, first, error));
+        }
+        order.extend(ready.into_iter().map(|(role, _)| role));
+        waiting = blocked;
+    }
+    Ok(order)
+}
+
+/// What a role inherits from, through roles that are not listed up to those that are.
+fn above(wanted: &NewRole, listed: &BTreeSet<&str>, stored: &Hierarchy) -> BTreeSet<String> {
+    let mut above = BTreeSet::new();
+    let mut open = wanted.parents.clone();
+    while let Some(name) = open.pop() {
+        if !above.insert(name.clone()) || listed.contains(name.as_str()) {
+            continue;
+        }
+        if let Some(role) = stored.named(&name) {
+            open.extend(roles::names(stored, &role.parents));
+        }
+    }
+    above
 }
 
 fn update(act: &mut Act<'_, '_>, wanted: &NewRole, plan: &mut Plan) -> Result<(), AdminError> {
@@ -72,5 +99,50 @@ fn prune(act: &mut Act<'_, '_>, section: &Section<NewRole>, plan: &mut Plan) -> 
         let Some(role) = leaf.or(gone.first()) else { return Ok(()) };
         roles::delete_in(act, &role.name).map_err(|error| within(KIND, &role.name, error))?;
         plan.note(Action::Delete, KIND, &role.name, Vec::new());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use signet_rbac::{Role, RoleId};
+
+    use super::*;
+
+    fn role(id: i64, name: &str, parents: &[i64]) -> Role {
+        Role {
+            id: RoleId(id),
+            name: name.to_owned(),
+            description: String::new(),
+            built_in: false,
+            permissions: Vec::new(),
+            parents: parents.iter().copied().map(RoleId).collect(),
+        }
+    }
+
+    /// R-69a: parents come first, also through roles that the file leaves alone; turning an inheritance around is no
+    /// cycle, one that the file itself makes is.
+    #[test]
+    fn parents_come_first() {
+        let stored = Hierarchy::new(vec![role(1, "a", &[2]), role(2, "b", &[]), role(3, "kept", &[1])]);
+        for (file, expected) in [
+            (&[("b", &["a"][..]), ("a", &[][..])][..], Some("a b")),
+            (&[("a", &["b"]), ("b", &[])], Some("b a")),
+            (&[("b", &["new"]), ("new", &["a"]), ("a", &[])], Some("a new b")),
+            (&[("b", &["kept"]), ("a", &[])], Some("a b")),
+            (&[("x", &["nobody"]), ("y", &[])], Some("x y")),
+            (&[("b", &["kept"]), ("a", &["b"])], None),
+            (&[("a", &["a"])], None),
+        ] {
+            let make = |(name, parents): &(&str, &[&str])| NewRole {
+                name: (*name).to_owned(),
+                description: String::new(),
+                permissions: Vec::new(),
+                parents: parents.iter().map(|&parent| parent.to_owned()).collect(),
+            };
+            let items: Vec<NewRole> = file.iter().map(make).collect();
+            let order = in_order(&items, &stored).ok();
+            let names = order.map(|order| order.iter().map(|role| role.name.as_str()).collect::<Vec<_>>().join(" "));
+            assert_eq!(names.as_deref(), expected, "{file:?}");
+        }
     }
 }
