@@ -31,6 +31,9 @@ use crate::{
 /// The socket's file name, where one process holds the database.
 const SOCKET: &str = "control.sock";
 
+/// How long a node may take to read its settings again.
+const RELOADED_WITHIN: Duration = Duration::from_secs(30);
+
 /// A listening control socket.
 pub struct Control {
     handle: ServerHandle,
@@ -99,14 +102,25 @@ fn serve(app: &Data<App>, path: PathBuf) -> io::Result<Control> {
     Ok(Control { handle, path })
 }
 
-/// Who asks: this user, or nobody.
-fn operator(http: &HttpRequest) -> Option<Origin> {
-    let peer = http.conn_data::<Peer>().filter(|peer| peer.0 == rustix::process::geteuid().as_raw())?;
-    Some(Origin { operator: Some(format!("uid:{}", peer.0)), ..Origin::default() })
+/// Who asks: this user. Anybody else is told who may.
+fn operator(peer: Option<&Peer>) -> Result<Origin, Reply> {
+    let us = rustix::process::geteuid().as_raw();
+    match peer {
+        Some(peer) if peer.0 == us => Ok(Origin { operator: Some(format!("uid:{us}")), ..Origin::default() }),
+        _ => Err(Reply::Failed {
+            code: "forbidden".to_owned(),
+            message: format!("Run this as user id {us}, who runs Signet."),
+            field: None,
+            exit: Exit::Failed,
+        }),
+    }
 }
 
 async fn read_settings(app: Data<App>, http: HttpRequest) -> HttpResponse {
-    let Some(origin) = operator(&http) else { return HttpResponse::Forbidden().finish() };
+    let origin = match operator(http.conn_data()) {
+        Ok(origin) => origin,
+        Err(refusal) => return answer(&refusal),
+    };
     answer(&match reload::reload(&app, origin).await {
         Ok(done) => Reply::Done { text: reload::text(&done), value: serde_json::json!(done) },
         Err(error) => {
@@ -125,7 +139,10 @@ fn answer(reply: &Reply) -> HttpResponse {
 }
 
 async fn run(app: Data<App>, http: HttpRequest, command: Json<Command>) -> HttpResponse {
-    let Some(origin) = operator(&http) else { return HttpResponse::Forbidden().finish() };
+    let origin = match operator(http.conn_data()) {
+        Ok(origin) => origin,
+        Err(refusal) => return answer(&refusal),
+    };
     let desk = Desk {
         store: app.store.clone(),
         realm: app.realm().as_ref().clone(),
@@ -165,9 +182,22 @@ pub async fn reload_all(config: &Config) -> Result<Vec<Reply>, ControlError> {
     let mut replies = Vec::new();
     for socket in sockets {
         let client = reqwest::Client::builder().unix_socket(socket).build().map_err(|_| nobody())?;
-        // One that does not answer is what a node that was killed left behind.
-        let Ok(answer) = client.post("http://control/reload").send().await else { continue };
-        let text = answer.text().await.map_err(|_| ControlError::NotUnderstood)?;
+        let sent = client.post("http://control/reload").timeout(RELOADED_WITHIN).send().await;
+        let answered = match sent {
+            Ok(answer) => answer.text().await,
+            Err(error) => Err(error),
+        };
+        let text = match answered {
+            Ok(text) => text,
+            Err(error) if error.is_timeout() => {
+                let message = "A running Signet did not answer within 30 seconds; look at its log.".to_owned();
+                let (code, exit) = ("no_answer".to_owned(), Exit::Unavailable);
+                replies.push(Reply::Failed { code, message, field: None, exit });
+                continue;
+            }
+            // What a node that was killed left behind.
+            Err(_) => continue,
+        };
         let last = text.lines().last().unwrap_or_default();
         replies.push(serde_json::from_str(last).map_err(|_| ControlError::NotUnderstood)?);
     }
@@ -197,4 +227,20 @@ pub async fn ask(config: &Config, command: &Command) -> Result<Reply, ControlErr
         }
     }
     Err(silent())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Only the user who runs the server is answered; others are told who that is.
+    #[test]
+    fn others_are_told_who_may() {
+        let us = rustix::process::geteuid().as_raw();
+        assert_eq!(operator(Some(&Peer(us))).ok().unwrap().operator, Some(format!("uid:{us}")));
+        for other in [None, Some(Peer(us + 1))] {
+            let Err(Reply::Failed { code, message, .. }) = operator(other.as_ref()) else { panic!("{other:?}") };
+            assert_eq!((&*code, message), ("forbidden", format!("Run this as user id {us}, who runs Signet.")));
+        }
+    }
 }

@@ -4,7 +4,10 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::{command::Reply, exit::Exit, output::Output};
-use crate::config::{Config, Entry, Flags, example};
+use crate::{
+    config::{Config, Entry, Flags, example},
+    tls::{Files, files},
+};
 
 /// `signet config …`
 #[derive(Debug, Clone, Copy, Subcommand)]
@@ -36,11 +39,26 @@ impl ConfigCommand {
             }
             (Self::Show, Ok(config)) => output.finish(show(&config)),
             (_, Ok(config)) => {
+                let wrong = wrong_files(&config);
+                if !wrong.is_empty() {
+                    output.fail("configuration", &wrong.join("\n"), None);
+                    return Exit::Usage;
+                }
                 let text = format!("The settings are in order. The issuer is {}.", config.issuer);
                 output.finish(Reply::done(text, json!({ "valid": true, "issuer": config.issuer })))
             }
         }
     }
+}
+
+/// What is wrong with the certificates and the key that the settings name, a line each.
+fn wrong_files(config: &Config) -> Vec<String> {
+    let pair = Files::of(&config.tls).and_then(|files| files.load().err()).map(|error| error.to_string());
+    let authorities = config.outbound.trusted_ca.as_deref().and_then(|path| {
+        let problem = files::authorities(path).err()?;
+        Some(format!("outbound.trusted_ca ({}): {problem}", path.display()))
+    });
+    pair.into_iter().chain(authorities).collect()
 }
 
 fn show(config: &Config) -> Reply {
@@ -58,4 +76,29 @@ fn show(config: &Config) -> Reply {
     let line = |entry: &Entry| format!("{:keys$}  {:values$}  {}", entry.key, written(entry), entry.source);
     let lines: Vec<String> = entries.iter().map(line).collect();
     Reply::done(lines.join("\n"), json!(entries))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// files that cannot be used are named, with the setting that names them.
+    #[test]
+    fn files_that_cannot_be_used() {
+        let read = |pairs: &[(&str, &str)]| {
+            let pairs: Vec<_> = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            Config::read(&Flags::default(), &pairs, std::path::Path::new("/nonexistent")).unwrap()
+        };
+        assert!(wrong_files(&read(&[])).is_empty());
+        let wrong = wrong_files(&read(&[
+            ("SIGNET_ISSUER", "https://id.example"),
+            ("SIGNET_TLS__CERT", "/nonexistent/a"),
+            ("SIGNET_TLS__KEY", "/nonexistent/b"),
+            ("SIGNET_OUTBOUND__TRUSTED_CA", "/nonexistent/c"),
+        ]));
+        for (line, begins) in wrong.iter().zip(["tls.cert (/nonexistent/a)", "outbound.trusted_ca (/nonexistent/c)"]) {
+            assert!(line.starts_with(begins) && line.contains("cannot be read"), "{line}");
+        }
+        assert_eq!(wrong.len(), 2, "{wrong:?}");
+    }
 }

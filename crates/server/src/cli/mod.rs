@@ -85,7 +85,10 @@ enum Action {
 
 /// Runs the program; [`Exit`] says what its exit code means.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return misused(&error),
+    };
     let output = Output { json: arguments.json };
     let action = arguments.action.unwrap_or(Action::Serve);
     // What needs no configuration.
@@ -122,6 +125,16 @@ pub fn main() -> ExitCode {
         error.exit()
     });
     exit.into()
+}
+
+/// What is wrong with the words of the command line, for scripts too; or the help that was asked for.
+fn misused(error: &clap::Error) -> ExitCode {
+    let json = std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json");
+    if error.use_stderr() && json {
+        Output { json: true }.fail("usage", error.render().to_string().trim_end(), None);
+        return Exit::Usage.into();
+    }
+    error.exit()
 }
 
 fn printed<E: std::fmt::Display>(output: Output, result: Result<(), E>) -> Exit {
