@@ -251,6 +251,60 @@ const TAMPERED: [(&str, Kind, Option<i64>); 16] = [
     ("DELETE FROM audit_heads", Kind::HeadChanged, None),
 ];
 
+const RESTORE: &str = "DELETE FROM audit; INSERT INTO audit SELECT * FROM saved; INSERT INTO audit_personal SELECT * \
+    FROM saved_personal; DELETE FROM audit_heads; INSERT INTO audit_heads SELECT * FROM saved_heads";
+
+const NOTHING: &str = "SELECT 1";
+
+/// Rows for the sealer to link: a copy of row 7 with another id, its personal row, what is done once it is linked, and
+/// what is found then.
+const SLIPPED_IN: [(&str, &str, &str, &[Kind]); 5] = [
+    // By its id it is of that moment.
+    ("overlay(id::text placing 'f' from 36)::uuid, at", "", NOTHING, &[Kind::Inserted]),
+    (
+        "overlay(id::text placing 'f' from 36)::uuid, at",
+        "salt, '192.0.2.8', user_agent, typed",
+        NOTHING,
+        &[Kind::Inserted],
+    ),
+    // The mark that it got is taken off.
+    (
+        "overlay(id::text placing 'f' from 36)::uuid, at",
+        "",
+        "UPDATE audit SET encoding = 1 WHERE encoding = 0",
+        &[Kind::Changed],
+    ),
+    // All of it fits but the id, or the time.
+    ("gen_random_uuid(), at", "salt, address, user_agent, typed", NOTHING, &[Kind::Inserted]),
+    ("gen_random_uuid(), at - interval '2 days'", "", NOTHING, &[Kind::Inserted]),
+];
+
+async fn slipped_in_rows_are_found(world: &World) {
+    for (values, personal, then, expected) in SLIPPED_IN {
+        let row = format!(
+            "INSERT INTO audit (id, at, realm_id, event, result, actor_kind, commitment) SELECT {values}, realm_id, event, \
+             result, actor_kind, commitment FROM audit WHERE chain_index = 7;"
+        );
+        world.change(&row).await;
+        if !personal.is_empty() {
+            let row = format!(
+                "INSERT INTO audit_personal (audit_id, salt, address, user_agent, typed) SELECT (SELECT id FROM audit \
+                 WHERE chain_index IS NULL), {personal} FROM audit_personal p JOIN audit a ON a.id = p.audit_id \
+                 WHERE a.chain_index = 7"
+            );
+            world.change(&row).await;
+        }
+        let kinds = |report: &Report| report.findings.iter().map(|finding| finding.kind).collect::<Vec<_>>();
+        assert_eq!(kinds(&world.verify().await), [Kind::Unlinked], "{values}");
+        assert_eq!(world.seal().await, 1);
+        world.change(then).await;
+        let report = world.verify().await;
+        assert_eq!(kinds(&report), expected, "{values} {personal} {then}: {report:?}");
+        assert!(report.findings.iter().all(|finding| finding.chain_index == Some(251)), "{report:?}");
+        world.change(RESTORE).await;
+    }
+}
+
 async fn tampering_is_found(world: World) {
     world.write(0, 250).await;
     assert_eq!(world.verify().await.rows, 0);
@@ -272,25 +326,10 @@ async fn tampering_is_found(world: World) {
         if matches!(kind, Kind::Changed | Kind::Inserted | Kind::PersonalChanged) {
             assert!(report.findings[0].id.is_some() && report.findings[0].at.is_some(), "{statement}");
         }
-        world
-            .change(
-                "DELETE FROM audit; INSERT INTO audit SELECT * FROM saved; INSERT INTO audit_personal \
-                 SELECT * FROM saved_personal; DELETE FROM audit_heads; INSERT INTO audit_heads SELECT * FROM saved_heads",
-            )
-            .await;
+        world.change(RESTORE).await;
         assert!(world.verify().await.is_good());
     }
-
-    // A row slipped in for the sealer to link.
-    let row = "INSERT INTO audit (id, realm_id, at, event, result, actor_kind, commitment) SELECT ";
-    let rest =
-        "realm_id, at - interval '2 days', event, result, actor_kind, commitment FROM audit WHERE chain_index = 7";
-    world.change(&format!("{row} gen_random_uuid(), {rest}")).await;
-    let found = world.verify().await;
-    assert_eq!(found.findings.iter().map(|finding| finding.kind).collect::<Vec<_>>(), [Kind::Unlinked]);
-    world.seal().await;
-    let found = world.verify().await;
-    assert_eq!(found.findings.iter().map(|finding| finding.kind).collect::<Vec<_>>(), [Kind::Inserted], "{found:?}");
+    slipped_in_rows_are_found(&world).await;
     world.end().await;
 }
 
@@ -385,11 +424,14 @@ async fn erased_rows_stay_in_the_chain() {
     let world = World::server().await;
     world.write(0, 20).await;
     world.seal().await;
+    world.write(20, 1).await;
     let gone = world.store().transaction(|tx| tx.erase_audit_of(person())).await.unwrap();
-    assert_eq!(gone, 20);
+    assert_eq!(gone, 20, "a row that is not linked keeps its personal part until it is");
+    world.seal().await;
+    assert_eq!(world.store().transaction(|tx| tx.erase_audit_of(person())).await.unwrap(), 1);
     assert_eq!(world.number("SELECT count(*) AS n FROM audit_personal").await, 0);
     let report = world.verify().await;
-    assert_eq!((report.rows, report.is_good()), (20, true), "{report:?}");
+    assert_eq!((report.rows, report.is_good()), (21, true), "{report:?}");
     world.end().await;
 }
 
@@ -522,7 +564,12 @@ async fn pages_and_filters() {
 async fn rows_of_an_earlier_version_are_taken_into_the_chain() {
     let world = World::server().await;
     world.write(0, 30).await;
-    world.change("DELETE FROM audit_heads; UPDATE audit SET commitment = NULL").await;
+    world
+        .change(
+            "DELETE FROM audit_heads; UPDATE audit SET commitment = NULL; DELETE FROM audit_personal WHERE audit_id = \
+             (SELECT id FROM audit WHERE request_id = 'r3')",
+        )
+        .await;
     let again = |second: i64| {
         move |conn: &mut PgConnection| {
             complete(conn, &sealer(), &mut Turn::new(start() + Duration::seconds(second), [9; 32])).map(drop)

@@ -10,6 +10,8 @@ use diesel::{
     sql_types::{Array, Bool, Bytea, Int2, Int8, Timestamptz, Uuid as SqlUuid},
 };
 
+use uuid::Uuid;
+
 use super::{
     encode,
     row::{COLUMNS, Row, TABLES},
@@ -49,24 +51,29 @@ impl Tx<'_> {
             return Ok(0);
         }
         let Some(mut head) = self.locked_head(now)? else { return Ok(0) };
-        let rows = self.unlinked()?;
-        let (mut ids, mut indexes, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
-        for row in &rows {
+        let mut rows = self.unlinked()?;
+        let (mut ids, mut indexes, mut hashes, mut encodings) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for row in &mut rows {
+            // A personal part is erased only after its row was linked: where it is missing here, Signet wrote neither.
+            let fits = row.committed().map(Vec::from) == row.commitment;
+            let encoding = if fits { encode::VERSION } else { encode::UNFIT };
+            row.encoding = Some(encoding);
             let hash = encode::link(&head.chain_hash, row).to_vec();
             head = Head { chain_index: head.chain_index + 1, chain_hash: hash.clone() };
             ids.push(row.id);
             indexes.push(head.chain_index);
             hashes.push(hash);
+            encodings.push(encoding);
         }
         let linked = diesel::sql_query(
-            "UPDATE audit SET chain_index = link.chain_index, chain_hash = link.chain_hash, encoding = $4 \
-             FROM unnest($1, $2, $3) AS link (id, chain_index, chain_hash) \
+            "UPDATE audit SET chain_index = link.chain_index, chain_hash = link.chain_hash, \
+             encoding = link.encoding FROM unnest($1, $2, $3, $4) AS link (id, chain_index, chain_hash, encoding) \
              WHERE audit.id = link.id AND audit.chain_index IS NULL",
         )
         .bind::<Array<SqlUuid>, _>(ids)
         .bind::<Array<Int8>, _>(indexes)
         .bind::<Array<Bytea>, _>(hashes)
-        .bind::<Int2, _>(encode::VERSION)
+        .bind::<Array<Int2>, _>(encodings)
         .execute(self.conn)?;
         if linked != rows.len() {
             return Err(StoreError::Row("audit chain"));
@@ -94,13 +101,26 @@ impl Tx<'_> {
         if begun.answer {
             return Ok(());
         }
-        let statement =
-            format!("SELECT {COLUMNS} FROM {TABLES} WHERE a.realm_id = $1 AND a.commitment IS NULL LIMIT 1000");
+        // Every row has a personal part when it is linked.
+        diesel::sql_query(
+            "INSERT INTO audit_personal (audit_id, salt) SELECT a.id, ''::bytea FROM audit a \
+             WHERE a.realm_id = $1 AND a.commitment IS NULL \
+             AND NOT EXISTS (SELECT 1 FROM audit_personal p WHERE p.audit_id = a.id)",
+        )
+        .bind::<Int8, _>(self.realm.0)
+        .execute(self.conn)?;
+        let statement = format!(
+            "SELECT {COLUMNS} FROM {TABLES} WHERE a.realm_id = $1 AND a.commitment IS NULL AND a.id > $2 ORDER BY a.id \
+             LIMIT 1000"
+        );
+        let mut after = Uuid::nil();
         loop {
-            let rows: Vec<Row> = diesel::sql_query(&statement).bind::<Int8, _>(self.realm.0).load(self.conn)?;
-            if rows.is_empty() {
-                break;
-            }
+            let rows: Vec<Row> = diesel::sql_query(&statement)
+                .bind::<Int8, _>(self.realm.0)
+                .bind::<SqlUuid, _>(after)
+                .load(self.conn)?;
+            let Some(last) = rows.last() else { break };
+            after = last.id;
             let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
             let commitments: Vec<Vec<u8>> =
                 rows.iter().map(|row| row.committed().map(Vec::from).unwrap_or_default()).collect();

@@ -11,11 +11,16 @@ use super::row::Row;
 /// The form that this build writes.
 pub const VERSION: i16 = 1;
 
+/// What a row gets instead of [`VERSION`] when its personal part did not fit as it was linked: Signet writes both at once.
+/// Its link has a label of its own, so that the mark cannot be taken off later.
+pub const UNFIT: i16 = 0;
+
 /// The hash before the first row.
 pub const GENESIS: [u8; 32] = [0; 32];
 
 const ROW: &[u8] = b"signet audit row 1\0";
 const LINK: &[u8] = b"signet audit link 1\0";
+const LINK_UNFIT: &[u8] = b"signet audit link 0\0";
 const PERSONAL: &[u8] = b"signet audit personal 1\0";
 
 /// Values one after the other.
@@ -71,7 +76,7 @@ pub fn row(row: &Row) -> Vec<u8> {
 /// The hash that links a row to the one before it.
 pub fn link(previous: &[u8], linked: &Row) -> [u8; 32] {
     let mut hash = Sha256::new();
-    hash.update(LINK);
+    hash.update(if linked.encoding == Some(UNFIT) { LINK_UNFIT } else { LINK });
     hash.update(Sha256::digest(previous));
     hash.update(row(linked));
     hash.finalize().into()
@@ -158,6 +163,8 @@ mod tests {
         assert_eq!(hex(&link(&GENESIS, &sample())), LINK_OF_SAMPLE);
         let personal = Personal { address: Some("192.0.2.7"), typed: Some("ada"), ..Personal::default() };
         assert_eq!(hex(&commitment(&[5; 16], personal)), COMMITMENT_OF_SAMPLE);
+        let unfit = Row { encoding: Some(UNFIT), ..sample() };
+        assert_ne!(link(&GENESIS, &unfit), link(&GENESIS, &sample()), "the mark counts");
         assert_ne!(commitment(&[6; 16], personal), commitment(&[5; 16], personal));
     }
 

@@ -206,11 +206,13 @@ impl Tx<'_> {
     }
 
     /// Erases what the audit log keeps of a person beyond its ids: the personal part of the rows about the account and
-    /// of what it did (R-11). The chain stays verifiable. Answers how many went; call it until none is left.
+    /// of what it did (R-11). The chain stays verifiable. Answers how many went; call it until none is left. Rows that are
+    /// not linked yet keep theirs until they are: link them first.
     pub fn erase_audit_of(&mut self, user: Uuid) -> Result<usize, StoreError> {
         Ok(diesel::sql_query(
             "DELETE FROM audit_personal WHERE audit_id = ANY (ARRAY(SELECT a.id FROM audit a JOIN audit_personal p \
-             ON p.audit_id = a.id WHERE a.realm_id = $1 AND (a.subject_user = $2 OR a.actor_user = $2) LIMIT 500))",
+             ON p.audit_id = a.id WHERE a.realm_id = $1 AND a.chain_index IS NOT NULL \
+             AND (a.subject_user = $2 OR a.actor_user = $2) LIMIT 500))",
         )
         .bind::<Int8, _>(self.realm.0)
         .bind::<SqlUuid, _>(user)

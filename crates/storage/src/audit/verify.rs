@@ -143,7 +143,8 @@ impl Verifier {
         } else {
             let explained = self.settle(Some(row), report);
             let computed = encode::link(&self.hash, row);
-            if !explained && (row.encoding != Some(encode::VERSION) || computed.as_slice() != stored) {
+            let known = matches!(row.encoding, Some(encode::VERSION | encode::UNFIT));
+            if !explained && (!known || computed.as_slice() != stored) {
                 let before = std::mem::take(&mut self.hash);
                 self.suspect = Some(Suspect { index, id: row.id, at: row.at, before, computed });
             }
@@ -187,6 +188,9 @@ impl Verifier {
         };
         match (&row.commitment, row.committed()) {
             (None, _) => tell(Kind::Inserted, "the row was written without a commitment to its personal part"),
+            (Some(_), _) if row.encoding == Some(encode::UNFIT) => {
+                return tell(Kind::Inserted, "the row had no personal part that fits when it was linked");
+            }
             (Some(stored), Some(now)) if *stored != now => {
                 tell(Kind::PersonalChanged, "the personal part is not what was committed to");
             }
@@ -275,7 +279,8 @@ pub async fn verify(store: &Store, now: DateTime<Utc>) -> Result<Report, StoreEr
 }
 
 impl Tx<'_> {
-    /// Rows with a place outside of the chain, and rows without one since before `since`.
+    /// Rows with a place outside of the chain, and rows without one since before `since`, unless a node has linked others
+    /// since then: it works off a backlog.
     fn strays(&mut self, since: DateTime<Utc>) -> Result<Vec<Stray>, StoreError> {
         Ok(diesel::sql_query(
             "(SELECT a.id, a.at, a.chain_index FROM audit a WHERE a.realm_id = $1 AND a.chain_index > \
@@ -285,7 +290,7 @@ impl Tx<'_> {
              max(n.chain_index) FROM audit_anchors n WHERE n.realm_id = $1 AND n.purged_at IS NOT NULL), 0) LIMIT 100) \
              UNION ALL \
              (SELECT a.id, a.at, a.chain_index FROM audit a WHERE a.realm_id = $1 AND a.chain_index IS NULL AND a.at < $2 \
-             LIMIT 100)",
+             AND NOT EXISTS (SELECT 1 FROM audit_heads h WHERE h.realm_id = $1 AND h.sealed_at >= $2) LIMIT 100)",
         )
         .bind::<Int8, _>(self.realm.0)
         .bind::<Timestamptz, _>(since)
