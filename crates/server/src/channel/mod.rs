@@ -2,7 +2,7 @@
 //!
 //! A notice is a row, written in the transaction of what it tells. After the commit this process tells its own caches
 //! and, where Redis is configured, publishes it there. Other nodes hear it from Redis at once, and from the table in any
-//! case: four times a second without Redis, once a second with it. Nothing is true only in Redis: losing it costs time.
+//! case: four times a second without Redis, twice a second with it. Nothing is true only in Redis: losing it costs time.
 
 mod message;
 mod redis;
@@ -27,8 +27,8 @@ use redis::Queue;
 
 /// The table is read this often where nothing else brings notices.
 const POLL: Duration = Duration::from_millis(250);
-/// The table is read this often where Redis brings notices: what Redis lost arrives no later.
-const SAFETY_POLL: Duration = Duration::from_secs(1);
+/// The table is read this often where Redis brings notices: what Redis lost, or holds back, arrives within a second.
+const SAFETY_POLL: Duration = Duration::from_millis(500);
 /// Between two readings of the table, however much there is to hear.
 const LEAST_PAUSE: Duration = Duration::from_millis(20);
 /// A node that was cut off for longer may have missed notices that have expired: it forgets what it had cached.
