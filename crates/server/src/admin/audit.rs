@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use serde::{Deserialize, Serialize};
 use signet_identity::UserId;
 use signet_storage::{
@@ -170,7 +170,13 @@ fn cursor(view: &AuditView) -> String {
 fn place(cursor: &str) -> Option<Place> {
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
     let (at, id) = text.split_once('.')?;
-    Some((DateTime::from_timestamp_micros(at.parse().ok()?)?, id.parse().ok()?))
+    let at = DateTime::from_timestamp_micros(at.parse().ok()?).filter(storable)?;
+    Some((at, id.parse().ok()?))
+}
+
+/// Whether the database has a name for that moment.
+fn storable(at: &DateTime<Utc>) -> bool {
+    (0..=9999).contains(&at.year())
 }
 
 /// A page of the log.
@@ -186,6 +192,11 @@ pub async fn list(desk: &Desk, query: AuditQuery) -> Result<AuditPage, AdminErro
         && !["success", "refused"].contains(&result.as_str())
     {
         return Err(AdminError::invalid("invalid_result", "result", "Give `success` or `refused`."));
+    }
+    for (name, moment) in [("from", query.from), ("to", query.to)] {
+        if moment.is_some_and(|moment| !storable(&moment)) {
+            return Err(AdminError::invalid("invalid_moment", name, "Give a moment of the years 0 to 9999."));
+        }
     }
     let order = if query.ascending { Order::Oldest(after) } else { Order::Newest(after) };
     let filter = Filter {
@@ -462,8 +473,12 @@ mod tests {
     fn cursors() {
         let view = view("user", None);
         assert_eq!(place(&cursor(&view)), Some((view.at, view.id)));
-        for bad in ["", "x", "!!", &URL_SAFE_NO_PAD.encode("1.2.3"), &URL_SAFE_NO_PAD.encode("99999999999999999999.1")]
-        {
+        let id = view.id.simple();
+        // The last two lie in the years -10706 and 14645.
+        let numbers = ["99999999999999999999", "-400000000000000000", "400000000000000000"];
+        let far = numbers.map(|at| URL_SAFE_NO_PAD.encode(format!("{at}.{id}")));
+        let dots = URL_SAFE_NO_PAD.encode("1.2.3");
+        for bad in ["", "x", "!!", &dots].into_iter().chain(far.iter().map(String::as_str)) {
             assert_eq!(place(bad), None, "{bad}");
         }
     }
