@@ -40,22 +40,53 @@ async fn dripping(signet: &Signet, first: &'static str, on: bool) -> (String, Du
     tokio::task::spawn_blocking(move || drip(port, first, on)).await.expect("an end")
 }
 
-/// R-58: a head that drips in, a body that drips in, and silence on a connection that was kept are each given up within
-/// the limit. (A second head that drips in is not: actix-http has a timer for the first one only.)
+/// Asks again and again without reading an answer, until the server ends the connection, at most for a minute. Gives
+/// how long that took.
+fn stall(port: u16) -> Duration {
+    let begun = Instant::now();
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
+    stream.set_write_timeout(Some(Duration::from_millis(100))).expect("a limit");
+    let request = FIRST.repeat(100);
+    while begun.elapsed() < PATIENCE {
+        match stream.write(request.as_bytes()) {
+            Ok(_) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(_) => break,
+        }
+    }
+    begun.elapsed()
+}
+
+const FIRST: &str = "GET /.well-known/openid-configuration HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+/// R-58: a first head, a second head and a body that drip in, a beginning of a second head, silence on a connection that
+/// was kept, and an answer that is not read are each given up within the limit.
 #[tokio::test]
 async fn slow_clients_are_given_up() {
     let signet = Signet::start_with(Database::Postgres, &SHORT).await;
-    let first = "GET /.well-known/openid-configuration HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let body = "POST /oauth/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n\
                 Content-Length: 4000\r\n\r\ngrant_type=";
     let head = "GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ";
-    let (head, body, kept) =
-        tokio::join!(dripping(&signet, head, true), dripping(&signet, body, true), dripping(&signet, first, false));
-    let limit = Duration::from_secs(30);
+    let port = signet.port();
+    let (head, body, kept, second, begun, unread) = tokio::join!(
+        dripping(&signet, head, true),
+        dripping(&signet, body, true),
+        dripping(&signet, FIRST, false),
+        dripping(&signet, FIRST, true),
+        dripping(&signet, "GET /.well-known/openid-configuration HTTP/1.1\r\nHost: localhost\r\n\r\nG", false),
+        tokio::task::spawn_blocking(move || stall(port)),
+    );
+    let (limit, unread) = (Duration::from_secs(30), unread.expect("an end"));
     assert!(head.0.starts_with("HTTP/1.1 408") && head.1 < limit, "{head:?}");
     assert!(body.0.starts_with("HTTP/1.1 408") && body.1 < limit, "{body:?}");
-    assert!(kept.0.starts_with("HTTP/1.1 200") && kept.1 < limit, "{kept:?}");
-    println!("head {:?}, body {:?}, kept {:?}", head.1, body.1, kept.1);
+    for (what, (answer, took)) in [("kept", &kept), ("second", &second), ("begun", &begun)] {
+        assert!(answer.starts_with("HTTP/1.1 200") && *took < limit, "{what}: {took:?} {answer}");
+    }
+    assert!(unread < limit, "unread: {unread:?}");
+    println!(
+        "head {:?}, body {:?}, kept {:?}, second {:?}, begun {:?}, unread {unread:?}",
+        head.1, body.1, kept.1, second.1, begun.1
+    );
 }
 
 /// R-58: too many headers, a head too large and a body too large are refused, and the next request is answered.

@@ -17,7 +17,7 @@ use crate::{
     cli::output,
     config::Config,
     control, entropy,
-    guard::{headers, limits},
+    guard::{connections::Connections, headers, limits},
     playground::{Playground, PlaygroundError},
     reload, routes,
     startup::{self, FirstAdministrator, Migrate, Opened, StartError},
@@ -149,6 +149,9 @@ pub async fn serve(config: Config, logs: LogHandle) -> Result<(), ServeError> {
     let control = control::listen(&app, &opened)?;
     // Last, so that nothing can fail between the making of the password and its showing.
     let administrator = startup::first_administrator(&config, &opened.store, &hasher).await?;
+    let connections = Connections::default();
+    let patience = config.http.keep_alive.0 + config.http.head_timeout.0;
+    jobs.push(actix_web::rt::spawn(connections.clone().reap(patience)));
     let server = {
         let (app, telemetry) = (app.clone(), telemetry.clone());
         let server = HttpServer::new(move || {
@@ -166,6 +169,7 @@ pub async fn serve(config: Config, logs: LogHandle) -> Result<(), ServeError> {
         let (http, workers) = (&config.http, limits::workers(config.http.workers));
         let server = server
             .disable_signals()
+            .on_connect(move |io, data| connections.accepted(io, data))
             .workers(workers)
             .max_connections(limits::connections().div_ceil(workers))
             .keep_alive(http.keep_alive.0)

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod bearer;
+pub mod connections;
 pub mod cookies;
 pub mod csrf;
 pub mod gate;

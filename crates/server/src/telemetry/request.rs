@@ -3,7 +3,10 @@
 //! The id is always one of ours: `X-Request-Id` of a request is not taken over, so that two requests never share an id
 //! and nobody writes into the log by it. Whoever follows a request across services uses `traceparent`.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use actix_web::{
     Error, HttpMessage,
@@ -18,7 +21,14 @@ use super::{
     metrics,
     trace::{self, TraceContext},
 };
-use crate::{call::RequestId, entropy, guard::proxy::client_address};
+use crate::{
+    call::RequestId,
+    entropy,
+    guard::{
+        connections::{Busy, Connection},
+        proxy::client_address,
+    },
+};
 
 /// Asked for every few seconds by machines: not worth a line each.
 const FREQUENT: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
@@ -32,6 +42,7 @@ pub async fn layer(
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let begun = Instant::now();
+    let busy = request.conn_data::<Arc<Connection>>().map(Busy::begin);
     let method = method(request.method());
     let address = client_address(request.request());
     let (id, context) = identify(&request);
@@ -53,6 +64,9 @@ pub async fn layer(
         Ok(answer) => (answer.request().match_pattern(), answer.status(), answer.response().body().size()),
         Err(error) => (None, error.as_response_error().status_code(), BodySize::None),
     };
+    if let Some(busy) = busy {
+        busy.answered(size);
+    }
     let route = route.unwrap_or_else(|| NO_ROUTE.to_owned());
     let took = begun.elapsed();
     span.in_scope(|| line(&route, (method, status), (took, size), address));
