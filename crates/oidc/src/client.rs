@@ -119,6 +119,11 @@ pub struct Client {
 }
 
 impl Client {
+    /// RFC 9068 §3: the audience of access tokens that name no resource.
+    pub fn audience(&self) -> &str {
+        self.default_audience.as_deref().unwrap_or(self.id.as_str())
+    }
+
     /// RFC 6749 §2.1.
     pub fn is_public(&self) -> bool {
         self.auth == ClientAuth::None

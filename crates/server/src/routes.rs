@@ -170,8 +170,14 @@ const REGISTER: &[&str] = &["account.registered"];
 const CODE: &[&str] = &["code.issued"];
 const CONSENT: &[&str] = &["consent.given", "consent.denied"];
 const LOGOUT: &[&str] = &["session.ended"];
-const TOKEN: &[&str] =
-    &["code.redeemed", "code.replayed", "token.refreshed", "refresh_token.replayed", "client_token.issued"];
+const TOKEN: &[&str] = &[
+    "code.redeemed",
+    "code.replayed",
+    "token.refreshed",
+    "refresh_token.replayed",
+    "client_token.issued",
+    "token.refused",
+];
 
 /// The playground: development only. What it changes is its own, in memory.
 pub(crate) fn playground() -> Vec<Service> {

@@ -23,6 +23,14 @@ impl Tx<'_> {
         Ok(scopes.unwrap_or_default().into_iter().collect())
     }
 
+    /// Forgets what everybody allowed a client: they are asked again. One statement.
+    pub fn forget_consents_for(&mut self, client: ClientKey) -> Result<(), StoreError> {
+        let theirs =
+            consents::table.filter(consents::realm_id.eq(self.realm.0)).filter(consents::client_key.eq(client.0));
+        diesel::delete(theirs).execute(self.conn)?;
+        Ok(())
+    }
+
     /// Adds to what was allowed before. One statement, so that two tabs agreeing at once lose nothing.
     pub(crate) fn remember_consent(
         &mut self,

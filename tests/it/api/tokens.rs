@@ -166,3 +166,38 @@ async fn a_narrow_token_gives_nothing_away() {
     let administrator = office.administrator().await;
     json(office.call("PUT", &path, &administrator).send().await.expect("an answer"), 200).await;
 }
+
+/// who may make and change clients cannot lead an administrator's token to the API by one: not by an identifier
+/// that is the API's address, and not by moving a client there after people trusted it elsewhere.
+#[tokio::test]
+async fn no_client_is_led_to_the_api() {
+    let office = Office::open().await;
+    let token = office.administrator().await;
+    let clients = "/api/v1/admin/clients";
+    for own in [office.signet.issuer().to_owned(), format!("{}/api", office.signet.issuer())] {
+        let new =
+            serde_json::json!({ "client_id": own, "client_name": "App", "redirect_uris": ["https://app.example/cb"] });
+        let answer = office.call("POST", clients, &token).json(&new).send().await.expect("an answer");
+        assert_eq!(problem(answer).await, (422, "invalid_client_metadata".to_owned()), "{own}");
+    }
+
+    let arguments = ["client", "create", "--json", "--name", "App", "--first-party"];
+    let more = ["--redirect-uri", "https://app.example/callback", "--scope", "openid offline_access *:*"];
+    let made = office.signet.cli_json(&[&arguments[..], &more[..]].concat(), "").await;
+    let client = Client {
+        id: flow::member(&made, "client_id").to_owned(),
+        secret: Some(flow::member(&made, "client_secret").to_owned()),
+        redirect_uri: "https://app.example/callback".to_owned(),
+    };
+    let request = AuthRequest::new(&client).with("scope", "openid offline_access *:*");
+    let code = flow::code(&office.signet, &mut Browser::new(&office.signet), &request, &admin()).await;
+    let tokens = flow::granted(flow::exchange(&office.signet, &client, &code, &request.verifier).await).await;
+    let change =
+        serde_json::json!({ "default_audience": format!("{}/api", office.signet.issuer()), "scope": "openid" });
+    let path = format!("{clients}/{}", client.id);
+    let answer = office.call("PATCH", &path, &token).json(&change).send().await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    let refresh = [("grant_type", "refresh_token"), ("refresh_token", flow::member(&tokens, "refresh_token"))];
+    let answer = flow::token(&office.signet, &client, &refresh).await;
+    assert_eq!(answer.status(), 400, "what was given for another audience has ended");
+}

@@ -103,7 +103,7 @@ pub fn decide(
             let dead = expired || session_over || !account.active || grant.state != GrantState::Active;
             let checked = if dead { Err(unknown()) } else { check(request, client, &grant) };
             match checked {
-                Ok(scopes) => redeem(client, &grant, scopes, &account, (realm, turn)),
+                Ok(scopes) => redeem(client, &grant, &scopes, &account, (realm, turn)),
                 Err(error) => {
                     // The code is spent, so what it stood for can never be used.
                     let event = Event::of_grant(EventKind::CodeRedeemed, EventResult::Refused, &grant);
@@ -203,7 +203,7 @@ fn redeem_with_engine(request: &CodeRequest, client: &Client, grant: &Grant) -> 
 fn redeem(
     client: &Client,
     grant: &Grant,
-    scopes: Scopes,
+    scopes: &Scopes,
     account: &Account,
     (realm, turn): (&Realm, &mut Turn),
 ) -> Outcome<Change, Issue> {

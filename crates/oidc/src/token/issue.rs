@@ -40,11 +40,13 @@ impl Issue {
     pub(super) fn new(
         client: &Client,
         grant: &Grant,
-        scopes: Scopes,
+        scopes: &Scopes,
         account: &Account,
         (realm, turn): (&Realm, &mut Turn),
     ) -> Self {
         let now = turn.now();
+        // What was granted once is no more than what the client may ask for today.
+        let scopes = scopes.intersection(&client.scopes);
         let openid = scopes.contains(OPENID);
         let access = AccessClaims {
             iss: realm.issuer.clone(),
@@ -88,7 +90,7 @@ impl Issue {
         let access = AccessClaims {
             iss: realm.issuer.clone(),
             sub: id.to_owned(),
-            aud: vec![client.default_audience.clone().unwrap_or_else(|| id.to_owned())],
+            aud: vec![client.audience().to_owned()],
             exp: (now + realm.policy.access_token_lifetime).timestamp(),
             iat: now.timestamp(),
             jti: turn.secret().expose().to_owned(),
@@ -144,7 +146,7 @@ impl Issue {
 fn audience(client: &Client, grant: &Grant, openid: bool, realm: &Realm) -> Vec<String> {
     let mut audience = grant.resources.clone();
     if audience.is_empty() {
-        audience.push(client.default_audience.clone().unwrap_or_else(|| client.id.as_str().to_owned()));
+        audience.push(client.audience().to_owned());
     }
     if openid && !audience.contains(&realm.issuer) {
         audience.push(realm.issuer.clone());

@@ -123,7 +123,7 @@ pub fn decide(
         request.token.clone()
     };
     changes.push(Change::Audit(Event::of_grant(EventKind::TokenRefreshed, EventResult::Success, grant)));
-    let issue = Issue::new(client, grant, scopes, account, (realm, turn)).with_refresh(Some(token));
+    let issue = Issue::new(client, grant, &scopes, account, (realm, turn)).with_refresh(Some(token));
     Outcome { changes, verdict: Ok(issue) }
 }
 

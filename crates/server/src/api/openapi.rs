@@ -45,14 +45,18 @@ struct Annotated;
 const SCHEME: &str = "access_token";
 
 /// Refusals every route of the API can answer with.
-const REFUSALS: [(u16, &str); 8] = [
+const REFUSALS: [(u16, &str); 12] = [
     (400, "The request cannot be read"),
     (401, "No access token, or one that is not valid here"),
     (403, "The token's scopes or its holder's roles do not allow it"),
     (404, "There is no such thing"),
+    (405, "Another method"),
+    (408, "The body took too long to arrive"),
     (409, "It clashes with what is stored"),
+    (413, "The body is too large"),
     (415, "The body is not JSON"),
     (422, "A value is not acceptable; `errors` names the member"),
+    (500, "Our fault; the log says what"),
     (503, "Try again in a moment"),
 ];
 

@@ -104,25 +104,33 @@ impl Bucket {
 /// The buckets of this node.
 pub struct Limiter {
     buckets: Cache<(Limit, String), Arc<Bucket>>,
+    /// Of their own: their keys hold what callers write, and must not push out the others.
+    failures: Cache<(Limit, String), Arc<Bucket>>,
     clock: QuantaClock,
 }
 
 impl Default for Limiter {
     fn default() -> Self {
-        let buckets = Cache::builder()
-            .max_capacity(MOST)
-            .time_to_idle(Duration::from_hours(24))
-            .eviction_policy(EvictionPolicy::lru())
-            .build();
-        Self { buckets, clock: QuantaClock::default() }
+        let buckets = || {
+            Cache::builder()
+                .max_capacity(MOST)
+                .time_to_idle(Duration::from_hours(24))
+                .eviction_policy(EvictionPolicy::lru())
+                .build()
+        };
+        Self { buckets: buckets(), failures: buckets(), clock: QuantaClock::default() }
     }
 }
 
 impl Limiter {
+    fn of(&self, limit: Limit) -> &Cache<(Limit, String), Arc<Bucket>> {
+        if limit == Limit::TokenFailures { &self.failures } else { &self.buckets }
+    }
+
     /// The bucket of a key. A rate that changed begins with a full one.
     fn bucket(&self, limit: Limit, rate: Rate, key: String) -> Arc<Bucket> {
         let outdated = |bucket: &Arc<Bucket>| bucket.rate != rate;
-        self.buckets.entry((limit, key)).or_insert_with_if(|| Arc::new(Bucket::new(rate)), outdated).into_value()
+        self.of(limit).entry((limit, key)).or_insert_with_if(|| Arc::new(Bucket::new(rate)), outdated).into_value()
     }
 
     /// Counts a try; refuses it where the bucket is empty.
@@ -136,7 +144,9 @@ impl Limiter {
 
     /// Refuses a try where failures emptied the bucket. Counts nothing.
     fn look(&self, limit: Limit, rate: Rate, key: String) -> Result<(), Limited> {
-        let Some(bucket) = self.buckets.get(&(limit, key)).filter(|bucket| bucket.rate == rate) else { return Ok(()) };
+        let Some(bucket) = self.of(limit).get(&(limit, key)).filter(|bucket| bucket.rate == rate) else {
+            return Ok(());
+        };
         let until = *bucket.until.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.now();
         match until {

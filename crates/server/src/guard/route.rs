@@ -64,7 +64,7 @@ pub enum Csp {
     Interaction,
     /// As strict, with a script file of ours.
     Script,
-    /// Swagger UI: its scripts from here, inline styles, requests to us.
+    /// Swagger UI: its scripts from here, requests to us.
     Docs,
 }
 

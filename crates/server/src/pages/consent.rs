@@ -59,7 +59,7 @@ fn view(app: &App, held: &Held, session: &Session, csrf: String) -> Consent {
         let host = url.host_str()?.to_owned();
         Some(url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}")))
     });
-    let administers = held.client.default_audience.as_deref() == Some(&*app.realm().api_audience());
+    let administers = held.client.audience() == app.realm().api_audience();
     Consent {
         page: Page::plain("Allow access", &app.issuer_host),
         csrf,

@@ -18,7 +18,12 @@ use super::{
     signin::browser,
     view::{LinkSignIn, Page},
 };
-use crate::{app::App, call, entropy, guard::csrf, telemetry::metrics};
+use crate::{
+    app::App,
+    call, entropy,
+    guard::{csrf, rate_limits::Limit},
+    telemetry::metrics,
+};
 
 const PURPOSE: &[&[u8]] = &[b"signin-link"];
 
@@ -57,6 +62,7 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
         let params = call::read(&http, payload).await?.params;
         let known = app.cookies.browser(&http);
         csrf::check(&app.csrf_key, known.as_ref(), PURPOSE, params.get("csrf"))?;
+        app.limit(Limit::SignIn, &http).await?;
         params.refuse_repeated(&["code", "csrf"]).map_err(PageError::Parameter)?;
         let code = Secret::new(params.get("code").unwrap_or_default().trim());
         let signed_in = sign_in(&app, &http, code).await?;

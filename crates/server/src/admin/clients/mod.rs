@@ -129,6 +129,14 @@ pub(crate) fn create_in(
             "\"playground\" belongs to Signet itself. Choose another.",
         ));
     }
+    // The audience of its tokens, where no other is set, is its identifier.
+    if [&act.desk.realm.issuer, &act.desk.realm.api_audience()].iter().any(|own| own.as_str() == id.as_str()) {
+        return Err(AdminError::invalid(
+            "invalid_client_metadata",
+            "client_id",
+            "This address is Signet's own. Choose another.",
+        ));
+    }
     let made = act.turn.secret();
     let settings = Settings::of_new(new).check(&act.desk.realm)?;
     let secret = settings.wants_secret().then_some(made);
@@ -178,7 +186,13 @@ pub(crate) fn write_settings(
     let (client, secret) = settings.over(record.client, made)?;
     let secret = secret.filter(|_| shown);
     within_reach(act, &client)?;
-    let written = act.tx.update_client(&client, act.turn.now())?;
+    let at = act.turn.now();
+    // What people agreed to was another audience: nothing given for that one counts for this one.
+    if changed.contains(&"default_audience") {
+        act.tx.end_client_tokens(&client, at)?;
+        act.tx.forget_consents_for(client.key)?;
+    }
+    let written = act.tx.update_client(&client, at)?;
     act.record(EventKind::ClientUpdated, object(&client.id), Some(&written.client), Some(changed.join(",")))?;
     Ok(ClientIssued { client: ClientView::of(&written), client_secret: secret })
 }
@@ -227,7 +241,7 @@ fn within_reach(act: &mut Act<'_, '_>, client: &Client) -> Result<(), AdminError
         wanted.extend("*:*".parse::<Permission>());
     }
     // What it may be given on behalf of people who hold more than the actor.
-    if client.default_audience.as_deref() == Some(&*act.desk.realm.api_audience()) {
+    if client.audience() == act.desk.realm.api_audience() {
         wanted.extend(client.scopes.iter().filter_map(|scope| scope.parse::<Permission>().ok()));
     }
     if held.covers(&wanted) {
