@@ -217,7 +217,7 @@ async fn roles_are_made_changed_and_deleted() {
         (&["role", "show", "nobody"], (4, "role_unknown")),
         (&["role", "assign", "lead", "--user", "nobody"], (4, "user_unknown")),
         (&["role", "assign", "lead", "--client", "nobody"], (4, "client_unknown")),
-        (&["role", "assign", "lead"], (2, "")),
+        (&["role", "assign", "lead"], (2, "usage")),
     ] {
         assert_eq!(refused(&signet, arguments).await, (expected.0, expected.1.to_owned()), "{arguments:?}");
     }
