@@ -47,7 +47,6 @@ const ROWS: &str = "
     INSERT INTO audit (id, realm_id, at, event, result, actor_kind)
     SELECT gen_random_uuid(), id, now(), 'x', 'success', 'anonymous' FROM realms;
     INSERT INTO audit_personal (audit_id, salt) SELECT id, 'x' FROM audit;
-    INSERT INTO audit_heads SELECT id, 1, 'x', now(), NULL FROM realms;
     INSERT INTO audit_anchors SELECT id, 1, 1, 'x', now(), 'x', 1, 'x', NULL FROM realms;
 ";
 
