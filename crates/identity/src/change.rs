@@ -91,7 +91,8 @@ pub struct Event {
 }
 
 /// Declares an enum of events: a line of meaning, a variant, its stored code and the result it has. What is declared is
-/// in `ALL`, and so in the catalogue.
+/// in `ALL`, and so in the catalogue. Crates above declare theirs by it too.
+#[macro_export]
 macro_rules! events {
     ($(#[doc = $about:literal])* $name:ident { $(#[doc = $meaning:literal] $variant:ident = $code:literal, $outcome:ident;)* }) => {
         $(#[doc = $about])*

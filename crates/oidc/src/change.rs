@@ -137,7 +137,8 @@ pub struct Event {
 }
 
 /// Declares an enum of events: a line of meaning, a variant, its stored code and the results it can have. What is
-/// declared is in `ALL`, and so in the catalogue.
+/// declared is in `ALL`, and so in the catalogue. The server declares its own by it too.
+#[macro_export]
 macro_rules! events {
     ($(#[doc = $about:literal])* $name:ident { $(#[doc = $meaning:literal] $variant:ident = $code:literal, $outcome:ident;)* }) => {
         $(#[doc = $about])*

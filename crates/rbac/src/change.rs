@@ -73,39 +73,7 @@ pub struct Event {
     pub holder: Option<Holder>,
 }
 
-/// Declares an enum of events: a line of meaning, a variant, its stored code and the result it has. What is declared is
-/// in `ALL`, and so in the catalogue.
-macro_rules! events {
-    ($(#[doc = $about:literal])* $name:ident { $(#[doc = $meaning:literal] $variant:ident = $code:literal, $outcome:ident;)* }) => {
-        $(#[doc = $about])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum $name {
-            $(#[doc = $meaning] $variant,)*
-        }
-
-        impl $name {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The stored code.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $code,)* }
-            }
-
-            /// The result it is recorded with: `success` or `refused`.
-            pub fn outcome(self) -> &'static str {
-                match self { $(Self::$variant => stringify!($outcome),)* }
-            }
-
-            /// What it means, for people.
-            pub fn meaning(self) -> &'static str {
-                match self { $(Self::$variant => $meaning.trim_ascii_start(),)* }
-            }
-        }
-    };
-}
-
-events! {
+signet_identity::events! {
     /// The events of roles.
     EventKind {
         /// A role was made.

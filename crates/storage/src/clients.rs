@@ -146,14 +146,16 @@ struct NewClientRow<'a> {
 impl Tx<'_> {
     /// The client with that identifier. One statement.
     pub fn client(&mut self, id: &ClientId) -> Result<Option<Client>, StoreError> {
-        clients::table
+        self.client_row(id)?.map(ClientRow::into_domain).transpose()
+    }
+
+    fn client_row(&mut self, id: &ClientId) -> Result<Option<ClientRow>, StoreError> {
+        let found = clients::table
             .filter(clients::realm_id.eq(self.realm.0))
             .filter(clients::client_id.eq(id.as_str()))
             .select(ClientRow::as_select())
-            .first(self.conn)
-            .optional()?
-            .map(ClientRow::into_domain)
-            .transpose()
+            .first(self.conn);
+        Ok(found.optional()?)
     }
 
     /// Clients by identifier. One statement.
@@ -174,14 +176,7 @@ impl Tx<'_> {
 
     /// The client with that identifier, as administration sees it. One statement.
     pub fn client_record(&mut self, id: &ClientId) -> Result<Option<ClientRecord>, StoreError> {
-        clients::table
-            .filter(clients::realm_id.eq(self.realm.0))
-            .filter(clients::client_id.eq(id.as_str()))
-            .select(ClientRow::as_select())
-            .first(self.conn)
-            .optional()?
-            .map(ClientRow::into_record)
-            .transpose()
+        self.client_row(id)?.map(ClientRow::into_record).transpose()
     }
 
     /// The same, locked until the transaction ends: what is decided on it holds when it is written. One statement.

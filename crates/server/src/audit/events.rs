@@ -5,38 +5,7 @@ use signet_identity::EventKind as AccountEvent;
 use signet_oidc::change::EventKind as ProtocolEvent;
 use signet_rbac::EventKind as RoleEvent;
 
-/// Declares the events of this crate, like `events!` of the crates below.
-macro_rules! events {
-    ($(#[doc = $about:literal])* $name:ident { $(#[doc = $meaning:literal] $variant:ident = $code:literal, $outcome:ident;)* }) => {
-        $(#[doc = $about])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum $name {
-            $(#[doc = $meaning] $variant,)*
-        }
-
-        impl $name {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The stored code.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $code,)* }
-            }
-
-            /// The results it is recorded with: `success`, `refused` or `either`.
-            pub fn outcome(self) -> &'static str {
-                match self { $(Self::$variant => stringify!($outcome),)* }
-            }
-
-            /// What it means, for people.
-            pub fn meaning(self) -> &'static str {
-                match self { $(Self::$variant => $meaning.trim_ascii_start(),)* }
-            }
-        }
-    };
-}
-
-events! {
+signet_oidc::events! {
     /// What happens to an installation as a whole.
     EventKind {
         /// Expired rows of the audit log were archived; the object names the file.
