@@ -4,6 +4,7 @@ import signal
 import sys
 
 import mutations
+import relying
 from cargo import Clock
 from services import Missing, Services
 
@@ -14,6 +15,7 @@ def main():
     clock = Clock()
     try:
         with Services() as services:
+            services.env.update(relying.ensure())
             _, result = mutations.run_all(sys.argv[1:], services)
     except Missing as missing:
         print(f"tests/mutations/run: {missing}", file=sys.stderr)

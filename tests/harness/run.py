@@ -6,6 +6,7 @@ import signal
 import sys
 
 import mutations
+import relying
 from cargo import Clock, Result, build_tests, call, run_tests, summary
 from services import ROOT, TARGET, Missing, Services
 
@@ -145,8 +146,8 @@ def citations(report):
 
 def options():
     parser = argparse.ArgumentParser(prog="tests/run", description=(
-        "Starts PostgreSQL, Redis and chromedriver (installing what is missing), builds, and "
-        "runs every test. With FILTER only the tests whose name contains it."))
+        "Starts PostgreSQL, Redis and chromedriver, installs relying parties (and what is missing "
+        "for all of them), builds, and runs every test. With FILTER only the tests whose name contains it."))
     parser.add_argument("filter", nargs="?")
     parser.add_argument("--screenshots", action="store_true",
                         help="run the browser tests and write their pictures to docs/images")
@@ -182,6 +183,7 @@ def main():
     try:
         heading("services")
         with Services() as services:
+            services.env.update(relying.ensure())
             report.step("services", True, clock.seconds())
             suite(args, services, report)
     except Missing as missing:

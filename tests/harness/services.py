@@ -1,4 +1,4 @@
-"""What the tests need besides the program: PostgreSQL, Redis, chromedriver.
+"""What the tests need besides the program: PostgreSQL, Redis, chromedriver, relying parties.
 
 `Services` is a context manager. It installs what is missing where that is permitted, starts
 private instances on 127.0.0.1, gives their addresses as environment variables, and stops by
@@ -15,6 +15,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
@@ -54,6 +55,11 @@ TOOLS = {
     "redis-server": (lambda: shutil.which("redis-server"), "redis-server"),
     "Chromium": (lambda: shutil.which("chromium"), "chromium"),
     "chromedriver": (lambda: shutil.which("chromedriver"), "chromium-driver"),
+    "Node.js": (lambda: shutil.which("node"), "nodejs"),
+    "npm": (lambda: shutil.which("npm"), "npm"),
+    "Python's venv": (
+        lambda: quiet([sys.executable, "-c", "import ensurepip, venv"]), "python3-venv",
+    ),
 }
 
 

@@ -40,6 +40,13 @@ impl Scene {
         Self { signet, client, user: admin() }
     }
 
+    /// On PostgreSQL and over https, with this client.
+    pub async fn tls(spec: ClientSpec) -> Self {
+        let signet = Signet::start_tls(Database::Postgres, &[]).await;
+        let client = signet.client(spec).await;
+        Self { signet, client, user: admin() }
+    }
+
     /// A browser without cookies.
     pub fn browser(&self) -> Browser {
         Browser::new(&self.signet)

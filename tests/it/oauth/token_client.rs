@@ -25,6 +25,7 @@ async fn invalid_client(request: RequestBuilder, what: &str) {
     let (status, error, challenge) = refusal(request).await;
     assert_eq!((status, &*error), (401, "invalid_client"), "{what}");
     assert!(challenge.starts_with("Basic realm="), "{what}: {challenge}");
+    assert!(challenge.ends_with(", error=\"invalid_client\""), "{what}: {challenge}");
 }
 
 /// T1, R-34: a wrong secret, an unknown client or the wrong method is 401 `invalid_client` with `WWW-Authenticate`.

@@ -87,7 +87,9 @@ impl EndpointError {
         let mut response = HttpResponse::build(status);
         response.insert_header((header::CACHE_CONTROL, "no-store")).insert_header((header::PRAGMA, "no-cache"));
         if error.code == ErrorCode::InvalidClient {
-            response.insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"signet\", charset=\"UTF-8\""));
+            // Libraries that read the challenge do not read the body: the error stands in both.
+            let challenge = "Basic realm=\"signet\", charset=\"UTF-8\", error=\"invalid_client\"";
+            response.insert_header((header::WWW_AUTHENTICATE, challenge));
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((header::RETRY_AFTER, "2"));

@@ -1,4 +1,4 @@
-//! The unmodified `openidconnect` crate as the application: it knows the issuer, its credentials, and nothing else.
+//! The `openidconnect` crate.
 
 use openidconnect::core::{
     CoreAuthenticationFlow, CoreClient, CoreErrorResponseType, CoreProviderMetadata, CoreTokenResponse,
@@ -61,8 +61,7 @@ fn verify(party: &Party, tokens: &CoreTokenResponse, nonce: Option<&Nonce>) -> o
 }
 
 /// The whole way: discovery, code with PKCE and nonce, tokens, keys, userinfo, refresh.
-async fn whole_way(database: Database, spec: ClientSpec, auth: AuthType) {
-    let scene = Scene::on(database, spec).await;
+async fn whole_way(scene: Scene, auth: AuthType) {
     let http = scene.signet.http();
     let party = party(&scene, auth).await;
     let (code, verifier, nonce) = authorise(&scene, &party).await;
@@ -90,28 +89,28 @@ fn post() -> ClientSpec {
     ClientSpec { auth_method: Some("client_secret_post".to_owned()), ..ClientSpec::confidential() }
 }
 
-/// T1: with `client_secret_basic` on PostgreSQL.
+/// T1: with `client_secret_basic` over TLS.
 #[tokio::test]
 async fn a_confidential_client_with_basic_goes_the_whole_way() {
-    whole_way(Database::Postgres, ClientSpec::confidential(), AuthType::BasicAuth).await;
+    whole_way(Scene::tls(ClientSpec::confidential()).await, AuthType::BasicAuth).await;
 }
 
-/// T1: with `client_secret_post` on PostgreSQL.
+/// T1: with `client_secret_post` over TLS.
 #[tokio::test]
 async fn a_confidential_client_with_post_goes_the_whole_way() {
-    whole_way(Database::Postgres, post(), AuthType::RequestBody).await;
+    whole_way(Scene::tls(post()).await, AuthType::RequestBody).await;
 }
 
-/// T1: a public client on PostgreSQL.
+/// T1: a public client over TLS.
 #[tokio::test]
 async fn a_public_client_goes_the_whole_way() {
-    whole_way(Database::Postgres, ClientSpec::public(), AuthType::RequestBody).await;
+    whole_way(Scene::tls(ClientSpec::public()).await, AuthType::RequestBody).await;
 }
 
-/// the same on the embedded database.
+/// the same on the embedded database, over http on this machine.
 #[tokio::test]
 async fn a_client_goes_the_whole_way_on_the_embedded_database() {
-    whole_way(Database::Embedded, ClientSpec::confidential(), AuthType::BasicAuth).await;
+    whole_way(Scene::on(Database::Embedded, ClientSpec::confidential()).await, AuthType::BasicAuth).await;
 }
 
 /// T4, R-33: the crate is refused a wrong and a missing verifier, and a code used before.

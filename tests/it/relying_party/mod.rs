@@ -1,0 +1,6 @@
+//! Unmodified libraries as the application: they know the issuer, its credentials, and nothing else.
+
+mod authlib;
+mod openid_client;
+mod openidconnect;
+mod party;

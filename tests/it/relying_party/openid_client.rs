@@ -1,0 +1,109 @@
+//! `openid-client` (npm), the library of most Node.js applications.
+
+use serde_json::{Value, json};
+
+use super::party::Party;
+use crate::scene::Scene;
+use crate::support::prelude::*;
+
+const SCOPE: &str = "openid profile email offline_access";
+
+/// Goes through a scenario; a person signs in, and answers consent with yes, wherever the library sends the browser.
+async fn run(scene: &Scene, scenario: &str, settings: &Value, visits: usize) -> Value {
+    let mut party = Party::node(scene, scenario, settings);
+    for _ in 0..visits {
+        let url = party.opens().await;
+        party.returns(&flow::sign_in_and_consent(&mut scene.browser(), &url, &scene.user).await);
+    }
+    party.result().await
+}
+
+fn with_method(method: &str) -> ClientSpec {
+    ClientSpec { auth_method: Some(method.to_owned()), ..ClientSpec::confidential() }
+}
+
+/// T1, T6: code with PKCE by each method of authentication; the library verifies the ID token,
+/// reads userinfo and refreshes twice, the second time for less.
+#[tokio::test]
+async fn code_with_pkce_userinfo_and_refresh() {
+    for method in ["client_secret_basic", "client_secret_post", "none"] {
+        let scene = Scene::tls(with_method(method)).await;
+        let settings = json!({ "auth_method": method, "scope": SCOPE });
+        let result = run(&scene, "code", &settings, 1).await;
+        let claims = &result["claims"];
+        assert_eq!(flow::member(claims, "iss"), scene.signet.issuer(), "{method}");
+        assert_eq!(flow::member(claims, "aud"), scene.client.id);
+        assert_eq!(flow::member(&result["userinfo"], "email"), scene.user.email);
+        assert_eq!(flow::member(&result["userinfo"], "preferred_username"), scene.user.username);
+        let [whole, narrow] = &result["refreshed"].as_array().expect("two refreshes")[..] else {
+            panic!("{result}");
+        };
+        for renewed in [whole, narrow] {
+            for kept in ["iss", "sub", "aud", "auth_time"] {
+                assert_eq!(renewed["claims"][kept], claims[kept], "{method}: {kept}");
+            }
+        }
+        assert_eq!(flow::member(whole, "scope"), flow::member(&result, "scope"));
+        assert_eq!(flow::member(narrow, "scope"), "email openid");
+        assert_eq!(flow::member(&narrow["userinfo"], "email"), scene.user.email);
+        assert_eq!(narrow["userinfo"]["preferred_username"], Value::Null, "{method}");
+    }
+}
+
+/// A3, T1, T3, T4, U1: the library reads every refusal as what it is.
+#[tokio::test]
+async fn refusals_reach_the_application() {
+    let spec = ClientSpec {
+        grant_types: ["authorization_code", "refresh_token", "client_credentials"].map(str::to_owned).to_vec(),
+        ..ClientSpec::confidential()
+    };
+    let scene = Scene::tls(spec).await;
+    let settings = json!({ "auth_method": "client_secret_basic", "scope": SCOPE });
+    let mut party = Party::node(&scene, "refusals", &settings);
+    let url = party.opens().await;
+    party.returns(&refuse_consent(&scene, &url).await);
+    for _ in 0..3 {
+        let url = party.opens().await;
+        party.returns(&flow::sign_in_and_consent(&mut scene.browser(), &url, &scene.user).await);
+    }
+    let told = party.result().await;
+    for (what, error, status) in [
+        ("denied", json!("access_denied"), Value::Null),
+        ("unknown_prompt", json!("invalid_request"), Value::Null),
+        ("wrong_verifier", json!("invalid_grant"), json!(400)),
+        ("used_code", json!("invalid_grant"), json!(400)),
+        ("dead_token", json!("invalid_token"), json!(401)),
+        ("wrong_secret", json!("invalid_client"), json!(401)),
+        ("wrong_grant", json!("unsupported_grant_type"), json!(400)),
+    ] {
+        assert_eq!((&told[what]["error"], &told[what]["status"]), (&error, &status), "{what}: {told}");
+    }
+}
+
+/// Signs in and says no.
+async fn refuse_consent(scene: &Scene, url: &url::Url) -> url::Url {
+    let mut browser = scene.browser();
+    let sign_in = browser.get(url).await.page();
+    let consent = flow::sign_in(&mut browser, &sign_in, &scene.user).await.page();
+    browser.submit(&consent, &[("decision", "deny")]).await.left()
+}
+
+/// R-32, T7: a service gets a token for itself, and nothing to refresh.
+#[tokio::test]
+async fn client_credentials() {
+    let spec = ClientSpec {
+        grant_types: vec!["client_credentials".to_owned()],
+        scopes: vec!["reports:read".to_owned()],
+        redirect_uris: Vec::new(),
+        ..ClientSpec::confidential()
+    };
+    let scene = Scene::tls(spec).await;
+    for scope in ["", "reports:read"] {
+        let settings = json!({ "auth_method": "client_secret_basic", "scope": scope });
+        let result = run(&scene, "client_credentials", &settings, 0).await;
+        assert_eq!((&result["scope"], &result["refreshable"]), (&json!("reports:read"), &json!(false)), "{result}");
+        assert_eq!(flow::member(&result, "token_type"), "bearer");
+        let claims = flow::jwt_payload(flow::member(&result, "access_token"));
+        assert_eq!(flow::member(&claims, "sub"), scene.client.id);
+    }
+}

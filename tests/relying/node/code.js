@@ -1,0 +1,20 @@
+// Code with PKCE; then userinfo, and two refreshes.
+import * as client from "openid-client";
+import { discover, signIn } from "./party.js";
+
+export default async function code(settings, open) {
+  const config = await discover(settings);
+  const tokens = await signIn(config, settings, open);
+  const claims = tokens.claims();
+  const userinfo = await client.fetchUserInfo(config, tokens.access_token, claims.sub);
+
+  const refreshed = [];
+  let { refresh_token } = tokens;
+  for (const parameters of [{}, { scope: "openid email" }]) {
+    const renewed = await client.refreshTokenGrant(config, refresh_token, parameters);
+    refresh_token = renewed.refresh_token;
+    const known = await client.fetchUserInfo(config, renewed.access_token, claims.sub);
+    refreshed.push({ scope: renewed.scope, claims: renewed.claims(), userinfo: known });
+  }
+  return { scope: tokens.scope, expires_in: tokens.expiresIn(), claims, userinfo, refreshed };
+}

@@ -1,0 +1,53 @@
+// What the scenarios share: the client of the settings, and a sign-in.
+import * as client from "openid-client";
+
+const authentication = {
+  client_secret_basic: ({ client_secret }) => client.ClientSecretBasic(client_secret),
+  client_secret_post: ({ client_secret }) => client.ClientSecretPost(client_secret),
+  none: () => client.None(),
+};
+
+// The client, made from what discovery says; signatures of ID tokens are checked besides.
+export function discover(settings, metadata = {}, execute = []) {
+  const { issuer, client_id, auth_method } = settings;
+  const options = { execute: [client.enableNonRepudiationChecks, ...execute] };
+  return client.discovery(new URL(issuer), client_id, metadata, authentication[auth_method](settings), options);
+}
+
+// An authorization request with PKCE, state and nonce, and what its answer must fit.
+export async function request({ redirect_uri, scope }, further = {}) {
+  const checks = {
+    pkceCodeVerifier: client.randomPKCECodeVerifier(),
+    expectedState: client.randomState(),
+    expectedNonce: client.randomNonce(),
+    idTokenExpected: true,
+  };
+  const parameters = {
+    redirect_uri,
+    scope,
+    code_challenge: await client.calculatePKCECodeChallenge(checks.pkceCodeVerifier),
+    code_challenge_method: "S256",
+    state: checks.expectedState,
+    nonce: checks.expectedNonce,
+    ...further,
+  };
+  return { parameters, checks };
+}
+
+// The tokens of a person who signs in.
+export async function signIn(config, settings, open, further) {
+  const { parameters, checks } = await request(settings, further);
+  const answer = await open(client.buildAuthorizationUrl(config, parameters));
+  return client.authorizationCodeGrant(config, answer, checks);
+}
+
+// What an application is told of a refusal.
+export async function refusal(promise) {
+  try {
+    await promise;
+  } catch ({ name, error, status, cause }) {
+    // Where the answer has a challenge, the library reads it in place of the body.
+    return { name, error: error ?? cause?.[0]?.parameters?.error, status };
+  }
+  throw new Error("accepted where a refusal was expected");
+}
