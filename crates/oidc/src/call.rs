@@ -30,6 +30,11 @@ impl Params {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
+    /// Every value of a parameter that may be repeated, empty ones left out.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
+    }
+
     /// RFC 6749 §3.1: request parameters must not be included more than once. Names outside `known` are free.
     pub fn refuse_repeated(&self, known: &[&str]) -> Result<(), OAuthError> {
         for name in known {

@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use crate::{
+    consent::Consented,
     error::OAuthError,
     grant::Grant,
     id::{AccountId, ClientKey, GrantId, InteractionId, SessionId},
-    scope::Scopes,
     secret::Digest,
 };
 
@@ -29,8 +29,8 @@ impl<C, T> Outcome<C, T> {
 /// A change of the protocol's state.
 #[derive(Debug)]
 pub enum Change {
-    /// A new grant with its authorization code, and the client's place among those to tell at logout.
-    IssueCode(Box<NewCode>),
+    /// A new grant, with its authorization code where it has one, and the client's place among those to tell at logout.
+    IssueGrant(Box<NewGrant>),
     /// The first refresh token of a grant.
     IssueRefresh(NewRefresh),
     /// RFC 9700 §4.14.2: spends a refresh token and stores its successor.
@@ -65,7 +65,7 @@ pub enum Change {
         /// Whom.
         client: ClientKey,
         /// What, added to what was allowed before.
-        scopes: Scopes,
+        allowed: Consented,
         /// When.
         at: DateTime<Utc>,
     },
@@ -89,15 +89,15 @@ pub enum Change {
     Audit(Event),
 }
 
-/// A grant about to be stored with its code.
+/// A grant about to be stored.
 #[derive(Debug)]
-pub struct NewCode {
+pub struct NewGrant {
     /// The grant.
     pub grant: Grant,
-    /// The code, hashed.
-    pub code: Digest,
-    /// Protocol A5.
-    pub code_expires: DateTime<Utc>,
+    /// The code, hashed, and when it ends (protocol A5).
+    pub code: Option<(Digest, DateTime<Utc>)>,
+    /// When the access token ends that was issued with it.
+    pub access_until: Option<DateTime<Utc>>,
     /// When it was given.
     pub at: DateTime<Utc>,
 }
@@ -172,6 +172,8 @@ macro_rules! events {
 events! {
     /// The events of the protocol.
     EventKind {
+        /// Tokens were issued straight from the authorization endpoint, without a code.
+        TokensIssued = "tokens.issued", success;
         /// A client was given a code on consent that was remembered or not needed.
         CodeIssued = "code.issued", success;
         /// A code was redeemed, or spent in vain by a request that was refused.
@@ -210,6 +212,8 @@ events! {
         ResourceUpdated = "resource.updated", success;
         /// An API was removed.
         ResourceDeleted = "resource.deleted", success;
+        /// Keys of an algorithm that had none were made.
+        KeyCreated = "key.created", success;
         /// The next signing key signs, and another one was published.
         KeyRotated = "key.rotated", success;
         /// A signing key whose last token has ended is published no more.

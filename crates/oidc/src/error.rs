@@ -22,6 +22,9 @@ pub enum ErrorCode {
     RequestNotSupported,
     RequestUriNotSupported,
     RegistrationNotSupported,
+    InvalidRequestUri,
+    InvalidRequestObject,
+    UnmetAuthenticationRequirements,
     InvalidToken,
     InsufficientScope,
     ServerError,
@@ -29,7 +32,7 @@ pub enum ErrorCode {
 }
 
 /// Code, wire string and HTTP status where the answer is not a redirect.
-const TABLE: [(ErrorCode, &str, u16); 20] = [
+const TABLE: [(ErrorCode, &str, u16); 23] = [
     (ErrorCode::InvalidRequest, "invalid_request", 400),
     (ErrorCode::InvalidClient, "invalid_client", 401),
     (ErrorCode::InvalidGrant, "invalid_grant", 400),
@@ -46,6 +49,9 @@ const TABLE: [(ErrorCode, &str, u16); 20] = [
     (ErrorCode::RequestNotSupported, "request_not_supported", 400),
     (ErrorCode::RequestUriNotSupported, "request_uri_not_supported", 400),
     (ErrorCode::RegistrationNotSupported, "registration_not_supported", 400),
+    (ErrorCode::InvalidRequestUri, "invalid_request_uri", 400),
+    (ErrorCode::InvalidRequestObject, "invalid_request_object", 400),
+    (ErrorCode::UnmetAuthenticationRequirements, "unmet_authentication_requirements", 400),
     (ErrorCode::InvalidToken, "invalid_token", 401),
     (ErrorCode::InsufficientScope, "insufficient_scope", 403),
     (ErrorCode::ServerError, "server_error", 500),

@@ -4,7 +4,11 @@ use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
 
 use crate::{
-    client::{ApplicationType, Client, ClientAuth, ClientSecret, ClientSource, GRANT_CODE, GRANT_REFRESH},
+    claims::ClaimsRequest,
+    client::{
+        ApplicationType, Client, ClientAuth, ClientMetadata, ClientSecret, ClientSource, GRANT_CODE, GRANT_REFRESH,
+        ResponseType,
+    },
     grant::{Confirmation, Grant, GrantKind, GrantState},
     id::{AccountId, ClientId, ClientKey, GrantId, RealmId, SessionId},
     pkce::{Challenge, Method},
@@ -52,12 +56,13 @@ pub(crate) fn client() -> Client {
         redirect_uris: vec![REDIRECT.into()],
         post_logout_redirect_uris: vec!["https://app.example/bye".into()],
         grant_types: vec![GRANT_CODE.into(), GRANT_REFRESH.into()],
-        response_types: vec!["code".into()],
+        response_types: vec![ResponseType::CODE],
         scopes: "openid profile email offline_access".parse().unwrap(),
         first_party: false,
         application_type: ApplicationType::Web,
         default_audience: None,
         policy: ClientPolicy::default(),
+        metadata: ClientMetadata::default(),
         generation: 0,
         disabled: false,
     }
@@ -89,6 +94,7 @@ pub(crate) fn grant() -> Grant {
         sid: Some("sid".into()),
         scopes: "openid profile email".parse().unwrap(),
         resources: vec![],
+        claims: ClaimsRequest::default(),
         redirect_uri: REDIRECT.into(),
         redirect_uri_sent: true,
         challenge: Some(Challenge { method: Method::S256, value: CHALLENGE.into() }),

@@ -5,6 +5,7 @@ use oxide_auth::primitives::grant::{Extensions, Grant as EngineGrant};
 use url::Url;
 
 use crate::{
+    claims::ClaimsRequest,
     id::{AccountId, ClientKey, GrantId, SessionId},
     pkce::Challenge,
     scope::Scopes,
@@ -26,6 +27,8 @@ pub enum Confirmation {
 pub enum GrantKind {
     /// RFC 6749 §4.1.
     AuthorizationCode,
+    /// OIDC Core §3.2: tokens straight from the authorization endpoint.
+    Implicit,
 }
 
 impl GrantKind {
@@ -33,7 +36,13 @@ impl GrantKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AuthorizationCode => "authorization_code",
+            Self::Implicit => "implicit",
         }
+    }
+
+    /// Reads the stored name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::AuthorizationCode, Self::Implicit].into_iter().find(|kind| kind.as_str() == name)
     }
 }
 
@@ -70,6 +79,8 @@ pub struct Grant {
     pub scopes: Scopes,
     /// RFC 8707: the resources its access tokens are for.
     pub resources: Vec<String>,
+    /// OIDC Core §5.5: single claims asked for and allowed.
+    pub claims: ClaimsRequest,
     /// RFC 6749 §4.1.3: the redirect URI used, as sent.
     pub redirect_uri: String,
     /// Whether the request named the redirect URI, so that the exchange must repeat it.
@@ -97,7 +108,7 @@ impl Grant {
     pub(crate) fn to_engine(&self, client_id: &str) -> Option<EngineGrant> {
         let mut extensions = Extensions::new();
         if let Some(challenge) = &self.challenge {
-            extensions.set(&oxide_auth::code_grant::extensions::Pkce::required(), challenge.to_engine()?);
+            extensions.set(&challenge.engine(), challenge.to_engine()?);
         }
         Some(EngineGrant {
             owner_id: self.subject.clone(),

@@ -8,6 +8,7 @@ pub mod call;
 pub mod change;
 pub mod claims;
 pub mod client;
+pub mod consent;
 pub mod discovery;
 pub mod error;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub mod logout;
 pub mod pkce;
 pub mod policy;
 pub mod realm;
+pub mod registration;
 pub mod scope;
 pub mod secret;
 pub mod subject;

@@ -33,6 +33,8 @@ pub struct Facts<'a> {
     pub session: Option<&'a Session>,
     /// Makes `sid` values.
     pub sid_key: &'a DerivationKey,
+    /// Makes pairwise subjects.
+    pub pairwise_key: &'a DerivationKey,
 }
 
 /// Decides on a request (RP-Initiated Logout §2, §3; protocol L1).
@@ -48,8 +50,9 @@ pub fn decide(params: &Params, facts: &Facts<'_>) -> Result<Plan, OAuthError> {
         return Ok(Plan::Nothing { redirect });
     };
     let same_person = facts.hint.is_some_and(|hint| {
+        let subject = facts.client.map(|client| client.subject_of(&session.account, facts.pairwise_key));
         let sid = facts.sid_key.text(&[session.id.0.as_bytes(), hint.aud.as_bytes()]);
-        hint.sub == session.account.subject && hint.sid.as_deref().is_none_or(|named| named == sid)
+        subject.as_deref() == Some(hint.sub.as_str()) && hint.sid.as_deref().is_none_or(|named| named == sid)
     });
     Ok(if same_person { Plan::End { redirect } } else { Plan::Confirm })
 }
@@ -86,6 +89,8 @@ mod tests {
             amr: vec![],
             sid,
             at_hash: None,
+            c_hash: None,
+            extra: serde_json::Map::new(),
         }
     }
 
@@ -101,6 +106,7 @@ mod tests {
                 client: Some(&client),
                 session: signed_in.then_some(&session),
                 sid_key: &key,
+                pairwise_key: &key,
             };
             decide(&Params::decode(query.as_bytes()), &facts)
         };

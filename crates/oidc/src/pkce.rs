@@ -7,11 +7,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::OAuthError;
 
-/// How a verifier becomes a challenge. `plain` is refused.
+/// How a verifier becomes a challenge (RFC 7636 §4.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Method {
     /// SHA-256, base64url.
     S256,
+    /// The verifier itself: only for clients that were given it (protocol T5).
+    #[serde(rename = "plain")]
+    Plain,
+}
+
+impl Method {
+    /// The registered name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::S256 => "S256",
+            Self::Plain => "plain",
+        }
+    }
+
+    /// Reads the registered name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::S256, Self::Plain].into_iter().find(|method| method.as_str() == name)
+    }
 }
 
 /// RFC 7636 §4.3: the challenge a client sent.
@@ -19,31 +37,49 @@ pub enum Method {
 pub struct Challenge {
     /// The transformation.
     pub method: Method,
-    /// The transformed verifier: 43 characters of base64url.
+    /// The transformed verifier.
     pub value: String,
 }
 
 impl Challenge {
-    /// RFC 7636 §4.3: reads `code_challenge` and `code_challenge_method`; a missing method means `plain`, refused.
-    pub fn parse(challenge: Option<&str>, method: Option<&str>) -> Result<Option<Self>, OAuthError> {
+    /// RFC 7636 §4.3: reads `code_challenge` and `code_challenge_method`; a missing method means `plain`, which is refused
+    /// unless the client was given it.
+    pub fn parse(challenge: Option<&str>, method: Option<&str>, plain: bool) -> Result<Option<Self>, OAuthError> {
         let Some(value) = challenge else {
             return match method {
                 None => Ok(None),
                 Some(_) => Err(OAuthError::invalid_request("code_challenge_method without code_challenge")),
             };
         };
-        if method != Some("S256") {
-            return Err(OAuthError::invalid_request("code_challenge_method must be S256"));
-        }
+        let method = match Method::parse(method.unwrap_or("plain")) {
+            Some(Method::Plain) if plain && is_verifier(value) => {
+                return Ok(Some(Self { method: Method::Plain, value: value.to_owned() }));
+            }
+            Some(Method::Plain) if plain => {
+                return Err(OAuthError::invalid_request("code_challenge must be 43 to 128 unreserved characters"));
+            }
+            Some(Method::S256) => Method::S256,
+            _ => return Err(OAuthError::invalid_request("code_challenge_method must be S256")),
+        };
         if value.len() != 43 || !value.bytes().all(is_base64url) {
             return Err(OAuthError::invalid_request("code_challenge must be 43 characters of base64url"));
         }
-        Ok(Some(Self { method: Method::S256, value: value.to_owned() }))
+        Ok(Some(Self { method, value: value.to_owned() }))
     }
 
     /// The challenge in the form that the engine stores and compares.
     pub(crate) fn to_engine(&self) -> Option<Value> {
-        Pkce::required().challenge(Some(Cow::Borrowed("S256")), Some(Cow::Borrowed(&self.value))).ok().flatten()
+        let pkce = self.engine();
+        pkce.challenge(Some(Cow::Borrowed(self.method.as_str())), Some(Cow::Borrowed(&self.value))).ok().flatten()
+    }
+
+    /// The engine's extension that compares this challenge.
+    pub(crate) fn engine(&self) -> Pkce {
+        let mut pkce = Pkce::required();
+        if self.method == Method::Plain {
+            pkce.allow_plain();
+        }
+        pkce
     }
 }
 
@@ -76,8 +112,18 @@ mod tests {
             (Some(&GOOD[..42]), Some("S256"), false),
         ];
         for (challenge, method, good) in cases {
-            assert_eq!(Challenge::parse(challenge, method).is_ok(), good, "{challenge:?} {method:?}");
+            assert_eq!(Challenge::parse(challenge, method, false).is_ok(), good, "{challenge:?} {method:?}");
         }
+        for (challenge, method, good) in [(GOOD, None, true), (GOOD, Some("plain"), true), ("short", None, false)] {
+            let read = Challenge::parse(Some(challenge), method, true);
+            assert_eq!(
+                read.is_ok_and(|read| read.is_some_and(|read| read.method == Method::Plain)),
+                good,
+                "{method:?}"
+            );
+        }
+        let s256 = Challenge::parse(Some(GOOD), Some("S256"), true).unwrap().unwrap();
+        assert_eq!(s256.method, Method::S256);
     }
 
     /// T5: verifier syntax and length.

@@ -59,6 +59,17 @@ pub enum PkceRule {
     Optional,
 }
 
+/// How a request object and the parameters beside it go together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RequestObjects {
+    /// OIDC Core §6.1: what is inside wins, what is only outside counts too.
+    #[default]
+    Merge,
+    /// RFC 9101 §6.3: what is outside is ignored.
+    Exclusive,
+}
+
 /// What one client may and must do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -67,8 +78,12 @@ pub struct ClientPolicy {
     pub profile: Profile,
     /// PKCE.
     pub pkce: PkceRule,
+    /// Protocol T5: whether it may send `plain` challenges.
+    pub pkce_plain: bool,
     /// Whether a refresh token is replaced at each use. Public clients always rotate.
     pub refresh_rotation: RefreshRotation,
+    /// How its request objects are read.
+    pub request_objects: RequestObjects,
 }
 
 /// Whether refresh tokens rotate (RFC 9700 §4.14.2).

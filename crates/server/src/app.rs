@@ -39,6 +39,8 @@ pub struct App {
     pub sid_key: DerivationKey,
     /// Makes successors of refresh tokens.
     pub successor_key: DerivationKey,
+    /// Makes pairwise subjects.
+    pub pairwise_key: DerivationKey,
     /// Makes form tokens.
     pub csrf_key: DerivationKey,
     /// Answers carry their statement count.
@@ -105,13 +107,14 @@ impl App {
         let now = crate::entropy::now();
         // Before all else: what changes from here on is heard.
         parts.store.catch_up(now).await?;
-        let (keys, sid_key, successor_key) = parts
+        let (keys, sid_key, successor_key, pairwise_key) = parts
             .store
             .transaction(move |tx| {
                 Ok((
                     tx.signing_keys()?,
                     tx.derivation_key(Derivation::Sid)?,
                     tx.derivation_key(Derivation::RefreshSuccessor)?,
+                    tx.derivation_key(Derivation::PairwiseSubject)?,
                 ))
             })
             .await?;
@@ -128,6 +131,7 @@ impl App {
             cookies: CookieNames::new(secure),
             sid_key,
             successor_key,
+            pairwise_key,
             csrf_key,
             count_statements: parts.config.count_statements,
             proxies: ArcSwap::from_pointee(TrustedProxies::new(parts.config.proxy.trusted.clone())),

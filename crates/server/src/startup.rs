@@ -16,7 +16,9 @@ use signet_identity::{
     user::NameError,
 };
 use signet_oidc::{
-    client::{ApplicationType, Client, ClientAuth, ClientSource, GRANT_CODE, GRANT_REFRESH},
+    client::{
+        ApplicationType, Client, ClientAuth, ClientMetadata, ClientSource, GRANT_CODE, GRANT_REFRESH, ResponseType,
+    },
     id::{ClientId, ClientKey, RealmId},
     policy::ClientPolicy,
     realm::Realm,
@@ -303,19 +305,19 @@ pub const PLAYGROUND_CLIENT: &str = "playground";
 /// Registers the playground, and keeps its URIs those of the issuer.
 pub async fn register_playground(store: &Store, realm: &Realm) -> Result<(), StartError> {
     let client = playground(realm)?;
-    let now = entropy::now();
-    store.transaction(move |tx| tx.put_client(&client, now, true)).await?;
+    let mut turn = entropy::turn()?;
+    store.transaction(move |tx| tx.put_client(&client, &mut turn, true)).await?;
     Ok(())
 }
 
 /// Outside development the playground's client, left by an earlier start, is switched off.
 pub async fn retire_playground(store: &Store) -> Result<(), StartError> {
     let id = ClientId::parse(PLAYGROUND_CLIENT).ok_or(StoreError::Row("client identifier"))?;
-    let now = entropy::now();
+    let mut turn = entropy::turn()?;
     store
         .transaction(move |tx| match tx.client(&id)? {
             Some(client) if !client.disabled => {
-                tx.put_client(&Client { disabled: true, ..client }, now, true).map(|_| ())
+                tx.put_client(&Client { disabled: true, ..client }, &mut turn, true).map(|_| ())
             }
             _ => Ok(()),
         })
@@ -333,12 +335,13 @@ fn playground(realm: &Realm) -> Result<Client, StoreError> {
         redirect_uris: vec![realm.url("/playground/callback")],
         post_logout_redirect_uris: vec![realm.url("/playground")],
         grant_types: vec![GRANT_CODE.to_owned(), GRANT_REFRESH.to_owned()],
-        response_types: vec!["code".to_owned()],
+        response_types: vec![ResponseType::CODE],
         scopes: signet_oidc::scope::STANDARD.iter().map(|(name, _)| *name).collect(),
         first_party: false,
         application_type: ApplicationType::Web,
         default_audience: None,
         policy: ClientPolicy::default(),
+        metadata: ClientMetadata::default(),
         generation: 0,
         disabled: false,
     })

@@ -27,15 +27,15 @@ impl Apply<signet_oidc::Change> for Tx<'_> {
         use signet_oidc::Change;
         for change in changes {
             match change {
-                Change::IssueCode(new) => self.issue_code(*new)?,
+                Change::IssueGrant(new) => self.issue_grant(*new)?,
                 Change::IssueRefresh(new) => self.issue_refresh(&new)?,
                 Change::RotateRefresh { spent, successor, access_until, seen } => {
                     self.rotate_refresh(&spent, &successor, (access_until, seen))?;
                 }
                 Change::RepeatRefresh { grant, access_until } => self.extend_access(grant, access_until)?,
                 Change::RevokeGrant { grant, at } => self.revoke_grant(grant, at)?,
-                Change::RememberConsent { account, client, scopes, at } => {
-                    self.remember_consent(account, client, &scopes, at)?;
+                Change::RememberConsent { account, client, allowed, at } => {
+                    self.remember_consent(account, client, &allowed, at)?;
                 }
                 Change::SpendInteraction { interaction, expires, on_conflict } => {
                     if !self.spend_interaction(interaction, expires)? {

@@ -4,10 +4,11 @@ use chrono::{DateTime, Duration, Utc};
 use diesel::prelude::*;
 use serde_json::Value;
 use signet_oidc::{
-    client::{ApplicationType, Client, ClientAuth, ClientSecret, ClientSource},
+    Turn,
+    client::{ApplicationType, Client, ClientAuth, ClientMetadata, ClientSecret, ClientSource, ResponseType},
     id::{ClientId, ClientKey},
     policy::ClientPolicy,
-    secret::Digest,
+    secret::{Digest, Secret},
     token::revocation::Entry,
 };
 
@@ -15,6 +16,7 @@ use crate::{
     error::StoreError,
     notices::{Announcement, CLIENT_REVOKED},
     schema::{clients, grants, notices},
+    seal::{Purpose, Sealer},
     store::Tx,
 };
 
@@ -28,6 +30,7 @@ struct ClientRow {
     fetched_at: Option<DateTime<Utc>>,
     auth_method: String,
     secret_hash: Option<Vec<u8>>,
+    secret_sealed: Option<Vec<u8>>,
     redirect_uris: Vec<String>,
     post_logout_redirect_uris: Vec<String>,
     grant_types: Vec<String>,
@@ -37,6 +40,7 @@ struct ClientRow {
     application_type: String,
     default_audience: Option<String>,
     policy: Value,
+    metadata: Value,
     generation: i64,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -71,12 +75,12 @@ const TOKENS_LIVE: Duration = Duration::minutes(62);
 const CHANGE_TOLD: Duration = Duration::days(1);
 
 impl ClientRow {
-    fn into_record(self) -> Result<ClientRecord, StoreError> {
+    fn into_record(self, sealer: &Sealer) -> Result<ClientRecord, StoreError> {
         let (created_at, updated_at) = (self.created_at, self.updated_at);
-        Ok(ClientRecord { client: self.into_domain()?, created_at, updated_at })
+        Ok(ClientRecord { client: self.into_domain(sealer)?, created_at, updated_at })
     }
 
-    fn into_domain(self) -> Result<Client, StoreError> {
+    fn into_domain(self, sealer: &Sealer) -> Result<Client, StoreError> {
         let secret = || {
             self.secret_hash
                 .as_deref()
@@ -88,6 +92,13 @@ impl ClientRow {
             "none" => ClientAuth::None,
             "client_secret_basic" => ClientAuth::SecretBasic(secret()?),
             "client_secret_post" => ClientAuth::SecretPost(secret()?),
+            "client_secret_jwt" => {
+                let sealed = self.secret_sealed.as_deref().ok_or(StoreError::Row("client secret"))?;
+                let plain = sealer.open(Purpose::ClientSecret, self.client_id.as_bytes(), sealed)?;
+                let text = std::str::from_utf8(&plain).map_err(|_| StoreError::Row("client secret"))?;
+                ClientAuth::SecretJwt(Secret::new(text))
+            }
+            "private_key_jwt" => ClientAuth::PrivateKeyJwt,
             _ => return Err(StoreError::Row("client authentication method")),
         };
         let source = match (self.source.as_str(), self.fetched_at) {
@@ -105,7 +116,7 @@ impl ClientRow {
             redirect_uris: self.redirect_uris,
             post_logout_redirect_uris: self.post_logout_redirect_uris,
             grant_types: self.grant_types,
-            response_types: self.response_types,
+            response_types: self.response_types.iter().filter_map(|name| ResponseType::parse(name)).collect(),
             scopes: self.scopes.into_iter().collect(),
             first_party: self.first_party,
             application_type: match self.application_type.as_str() {
@@ -115,6 +126,8 @@ impl ClientRow {
             default_audience: self.default_audience,
             policy: serde_json::from_value::<ClientPolicy>(self.policy)
                 .map_err(|_| StoreError::Row("client policy"))?,
+            metadata: serde_json::from_value::<ClientMetadata>(self.metadata)
+                .map_err(|_| StoreError::Row("client metadata"))?,
             generation: self.generation,
             disabled: self.disabled_at.is_some(),
         })
@@ -130,15 +143,17 @@ struct NewClientRow<'a> {
     source: &'static str,
     auth_method: &'static str,
     secret_hash: Option<Vec<u8>>,
+    secret_sealed: Option<Vec<u8>>,
     redirect_uris: &'a [String],
     post_logout_redirect_uris: &'a [String],
     grant_types: &'a [String],
-    response_types: &'a [String],
+    response_types: Vec<String>,
     scopes: Vec<String>,
     first_party: bool,
     application_type: &'static str,
     default_audience: Option<String>,
     policy: Value,
+    metadata: Value,
     updated_at: DateTime<Utc>,
     disabled_at: Option<DateTime<Utc>>,
 }
@@ -146,7 +161,8 @@ struct NewClientRow<'a> {
 impl Tx<'_> {
     /// The client with that identifier. One statement.
     pub fn client(&mut self, id: &ClientId) -> Result<Option<Client>, StoreError> {
-        self.client_row(id)?.map(ClientRow::into_domain).transpose()
+        let row = self.client_row(id)?;
+        row.map(|row| row.into_domain(self.sealer)).transpose()
     }
 
     fn client_row(&mut self, id: &ClientId) -> Result<Option<ClientRow>, StoreError> {
@@ -171,12 +187,14 @@ impl Tx<'_> {
             let pattern = contains(search);
             query = query.filter(clients::client_id.ilike(pattern.clone()).or(clients::name.ilike(pattern)));
         }
-        query.load(self.conn)?.into_iter().map(ClientRow::into_record).collect()
+        let rows: Vec<ClientRow> = query.load(self.conn)?;
+        rows.into_iter().map(|row| row.into_record(self.sealer)).collect()
     }
 
     /// The client with that identifier, as administration sees it. One statement.
     pub fn client_record(&mut self, id: &ClientId) -> Result<Option<ClientRecord>, StoreError> {
-        self.client_row(id)?.map(ClientRow::into_record).transpose()
+        let row = self.client_row(id)?;
+        row.map(|row| row.into_record(self.sealer)).transpose()
     }
 
     /// The same, locked until the transaction ends: what is decided on it holds when it is written. One statement.
@@ -188,36 +206,39 @@ impl Tx<'_> {
             .for_no_key_update()
             .first(self.conn)
             .optional()?
-            .map(ClientRow::into_record)
+            .map(|row| row.into_record(self.sealer))
             .transpose()
     }
 
     /// Registers a client; its `key` and `generation` are ignored: tokens of an earlier client of that name stay
     /// refused. `None` when there is one. Two statements.
-    pub fn create_client(&mut self, client: &Client, at: DateTime<Utc>) -> Result<Option<ClientRecord>, StoreError> {
+    pub fn create_client(&mut self, client: &Client, turn: &mut Turn) -> Result<Option<ClientRecord>, StoreError> {
+        let at = turn.now();
         let ended: Option<i64> = notices::table
             .filter(notices::realm_id.eq(self.realm.0))
             .filter(notices::kind.eq(CLIENT_REVOKED))
             .filter(notices::key.eq(client.id.as_str()))
             .select(diesel::dsl::max(notices::generation))
             .first(self.conn)?;
-        let row = self.row_of(client, at)?;
+        let row = self.row_of(client, turn)?;
         diesel::insert_into(clients::table)
             .values((&row, clients::created_at.eq(at), clients::generation.eq(ended.unwrap_or_default())))
             .on_conflict_do_nothing()
             .returning(ClientRow::as_returning())
             .get_result(self.conn)
             .optional()?
-            .map(ClientRow::into_record)
+            .map(|row| row.into_record(self.sealer))
             .transpose()
     }
 
     /// Writes a changed client over the one with its `key`, and tells every node. Two statements.
-    pub fn update_client(&mut self, client: &Client, at: DateTime<Utc>) -> Result<ClientRecord, StoreError> {
-        let row = self.row_of(client, at)?;
+    pub fn update_client(&mut self, client: &Client, turn: &mut Turn) -> Result<ClientRecord, StoreError> {
+        let at = turn.now();
+        let row = self.row_of(client, turn)?;
         let mine = clients::table.filter(clients::realm_id.eq(self.realm.0)).filter(clients::id.eq(client.key.0));
         let written =
-            diesel::update(mine).set(&row).returning(ClientRow::as_returning()).get_result(self.conn)?.into_record()?;
+            diesel::update(mine).set(&row).returning(ClientRow::as_returning()).get_result::<ClientRow>(self.conn)?;
+        let written = written.into_record(self.sealer)?;
         self.announce(&Announcement::Client(client.id.clone()), at, at + CHANGE_TOLD)?;
         Ok(written)
     }
@@ -255,8 +276,9 @@ impl Tx<'_> {
 
     /// Stores a client; its `key` is ignored. An existing one of the same identifier is changed when `replace` is set.
     /// Answers whether a row was written.
-    pub fn put_client(&mut self, client: &Client, at: DateTime<Utc>, replace: bool) -> Result<bool, StoreError> {
-        let row = self.row_of(client, at)?;
+    pub fn put_client(&mut self, client: &Client, turn: &mut Turn, replace: bool) -> Result<bool, StoreError> {
+        let at = turn.now();
+        let row = self.row_of(client, turn)?;
         let insert = diesel::insert_into(clients::table)
             .values((&row, clients::created_at.eq(at)))
             .on_conflict((clients::realm_id, clients::client_id));
@@ -268,12 +290,17 @@ impl Tx<'_> {
         Ok(written > 0)
     }
 
-    fn row_of<'a>(&self, client: &'a Client, at: DateTime<Utc>) -> Result<NewClientRow<'a>, StoreError> {
-        let secret = match &client.auth {
-            ClientAuth::None => None,
-            ClientAuth::SecretBasic(ClientSecret::Hashed(hash))
-            | ClientAuth::SecretPost(ClientSecret::Hashed(hash)) => Some(hash),
-        };
+    fn row_of<'a>(&self, client: &'a Client, turn: &mut Turn) -> Result<NewClientRow<'a>, StoreError> {
+        let (mut hash, mut sealed) = (None, None);
+        match &client.auth {
+            ClientAuth::None | ClientAuth::PrivateKeyJwt => {}
+            ClientAuth::SecretBasic(ClientSecret::Hashed(digest))
+            | ClientAuth::SecretPost(ClientSecret::Hashed(digest)) => hash = Some(digest.as_bytes().to_vec()),
+            ClientAuth::SecretJwt(secret) => {
+                let (context, plain) = (client.id.as_str().as_bytes(), secret.expose().as_bytes());
+                sealed = Some(self.sealer.seal(Purpose::ClientSecret, context, plain, turn.bytes())?);
+            }
+        }
         Ok(NewClientRow {
             realm_id: self.realm.0,
             client_id: client.id.as_str(),
@@ -284,11 +311,12 @@ impl Tx<'_> {
                 ClientSource::Document { .. } => "document",
             },
             auth_method: client.auth.method(),
-            secret_hash: secret.map(|hash| hash.as_bytes().to_vec()),
+            secret_hash: hash,
+            secret_sealed: sealed,
             redirect_uris: &client.redirect_uris,
             post_logout_redirect_uris: &client.post_logout_redirect_uris,
             grant_types: &client.grant_types,
-            response_types: &client.response_types,
+            response_types: client.response_types.iter().map(ToString::to_string).collect(),
             scopes: client.scopes.iter().map(str::to_owned).collect(),
             first_party: client.first_party,
             application_type: match client.application_type {
@@ -297,8 +325,9 @@ impl Tx<'_> {
             },
             default_audience: client.default_audience.clone(),
             policy: serde_json::to_value(&client.policy).map_err(|_| StoreError::Row("client policy"))?,
-            updated_at: at,
-            disabled_at: client.disabled.then_some(at),
+            metadata: serde_json::to_value(&client.metadata).map_err(|_| StoreError::Row("client metadata"))?,
+            updated_at: turn.now(),
+            disabled_at: client.disabled.then_some(turn.now()),
         })
     }
 }

@@ -3,11 +3,12 @@
 use chrono::{DateTime, Utc};
 use diesel::{
     prelude::*,
-    sql_types::{Array, Bool, Bytea, Int2, Int8, Nullable, Text, Timestamptz, Uuid as SqlUuid},
+    sql_types::{Array, Bool, Bytea, Int2, Int8, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
+use serde_json::Value;
 use signet_identity::user::UserState;
 use signet_oidc::{
-    change::{NewCode, NewRefresh},
+    change::{NewGrant, NewRefresh},
     grant::{Confirmation, Grant, GrantKind, GrantState},
     id::{AccountId, ClientKey, GrantId, SessionId},
     pkce::{Challenge, Method},
@@ -37,9 +38,11 @@ struct GrantRow {
     sid: Option<String>,
     scopes: Vec<String>,
     resources: Vec<String>,
+    claims: Option<Value>,
     redirect_uri: String,
     redirect_uri_sent: bool,
     code_challenge: Option<String>,
+    code_challenge_method: String,
     nonce: Option<String>,
     auth_time: DateTime<Utc>,
     acr: String,
@@ -51,12 +54,11 @@ struct GrantRow {
 
 impl GrantRow {
     fn into_domain(self) -> Result<Grant, StoreError> {
-        if self.kind != GrantKind::AuthorizationCode.as_str() {
-            return Err(StoreError::Row("grant kind"));
-        }
+        let method = Method::parse(&self.code_challenge_method).ok_or(StoreError::Row("challenge method"))?;
+        let claims = self.claims.map(serde_json::from_value).transpose();
         Ok(Grant {
             id: GrantId(self.id),
-            kind: GrantKind::AuthorizationCode,
+            kind: GrantKind::parse(&self.kind).ok_or(StoreError::Row("grant kind"))?,
             client: ClientKey(self.client_key),
             account: AccountId(self.user_id.ok_or(StoreError::Row("grant without an account"))?),
             subject: self.subject,
@@ -64,9 +66,10 @@ impl GrantRow {
             sid: self.sid,
             scopes: self.scopes.into_iter().collect(),
             resources: self.resources,
+            claims: claims.map_err(|_| StoreError::Row("grant claims"))?.unwrap_or_default(),
             redirect_uri: self.redirect_uri,
             redirect_uri_sent: self.redirect_uri_sent,
-            challenge: self.code_challenge.map(|value| Challenge { method: Method::S256, value }),
+            challenge: self.code_challenge.map(|value| Challenge { method, value }),
             nonce: self.nonce,
             auth_time: self.auth_time,
             acr: self.acr,
@@ -106,8 +109,8 @@ fn session_over(grant: &Grant, (.., (expires, idle, ended, before)): &Standing, 
 }
 
 statement! {
-    /// A grant with its code, and the client's place among those to tell when the session ends.
-    InsertCode {
+    /// A grant with its code, where it has one, and the client's place among those to tell when the session ends.
+    InsertGrant {
         id: Uuid => SqlUuid,
         realm: i64 => Int8,
         kind: &'static str => Text,
@@ -118,23 +121,27 @@ statement! {
         sid: Option<String> => Nullable<Text>,
         scopes: Vec<String> => Array<Text>,
         resources: Vec<String> => Array<Text>,
+        claims: Option<Value> => Nullable<Jsonb>,
         redirect_uri: String => Text,
         sent: bool => Bool,
         challenge: Option<String> => Nullable<Text>,
+        method: &'static str => Text,
         nonce: Option<String> => Nullable<Text>,
         auth_time: DateTime<Utc> => Timestamptz,
         acr: String => Text,
         amr: Vec<String> => Array<Text>,
         offline: bool => Bool,
-        code: Vec<u8> => Bytea,
-        code_expires: DateTime<Utc> => Timestamptz,
+        code: Option<Vec<u8>> => Nullable<Bytea>,
+        code_expires: Option<DateTime<Utc>> => Nullable<Timestamptz>,
+        access_until: Option<DateTime<Utc>> => Nullable<Timestamptz>,
+        ends: DateTime<Utc> => Timestamptz,
         at: DateTime<Utc> => Timestamptz,
     }
     "WITH given AS (INSERT INTO grants (id, realm_id, kind, client_key, user_id, subject, session_id, sid, scopes, \
-     resources, redirect_uri, redirect_uri_sent, code_challenge, nonce, auth_time, acr, amr, offline, code_hash, \
-     code_expires_at, created_at, ends_at) VALUES ({id}, {realm}, {kind}, {client}, {user}, {subject}, {session}, {sid}, {scopes}, \
-     {resources}, {redirect_uri}, {sent}, {challenge}, {nonce}, {auth_time}, {acr}, {amr}, {offline}, {code}, \
-     {code_expires}, {at}, {code_expires}) RETURNING session_id, client_key, subject, sid, created_at) \
+     resources, claims, redirect_uri, redirect_uri_sent, code_challenge, code_challenge_method, nonce, auth_time, acr, \
+     amr, offline, code_hash, code_expires_at, access_until, created_at, ends_at) VALUES ({id}, {realm}, {kind}, {client}, {user}, {subject}, {session}, {sid}, {scopes}, \
+     {resources}, {claims}, {redirect_uri}, {sent}, {challenge}, {method}, {nonce}, {auth_time}, {acr}, {amr}, \
+     {offline}, {code}, {code_expires}, {access_until}, {at}, {ends}) RETURNING session_id, client_key, subject, sid, created_at) \
      INSERT INTO session_clients (session_id, client_key, subject, sid, created_at) \
      SELECT session_id, client_key, subject, sid, created_at FROM given WHERE session_id IS NOT NULL AND sid IS NOT NULL \
      ON CONFLICT (session_id, client_key) DO NOTHING"
@@ -297,9 +304,15 @@ impl Tx<'_> {
         }))
     }
 
-    pub(crate) fn issue_code(&mut self, new: NewCode) -> Result<(), StoreError> {
-        let NewCode { grant, code, code_expires, at } = new;
-        let row = InsertCode {
+    pub(crate) fn issue_grant(&mut self, new: NewGrant) -> Result<(), StoreError> {
+        let NewGrant { grant, code, access_until, at } = new;
+        let code_expires = code.map(|(_, expires)| expires);
+        let claims = serde_json::to_value(&grant.claims).map_err(|_| StoreError::Row("grant claims"))?;
+        let (challenge, method) = match grant.challenge {
+            Some(challenge) => (Some(challenge.value), challenge.method),
+            None => (None, Method::S256),
+        };
+        let row = InsertGrant {
             id: grant.id.0,
             realm: self.realm.0,
             kind: grant.kind.as_str(),
@@ -310,16 +323,20 @@ impl Tx<'_> {
             sid: grant.sid,
             scopes: grant.scopes.iter().map(str::to_owned).collect(),
             resources: grant.resources,
+            claims: (!grant.claims.is_empty()).then_some(claims),
             redirect_uri: grant.redirect_uri,
             sent: grant.redirect_uri_sent,
-            challenge: grant.challenge.map(|challenge| challenge.value),
+            challenge,
+            method: method.as_str(),
             nonce: grant.nonce,
             auth_time: grant.auth_time,
             acr: grant.acr,
             amr: grant.amr,
             offline: grant.offline,
-            code: code.as_bytes().to_vec(),
+            code: code.map(|(digest, _)| digest.as_bytes().to_vec()),
             code_expires,
+            access_until,
+            ends: code_expires.max(access_until).unwrap_or(at),
             at,
         };
         row.execute(self.conn)?;

@@ -84,7 +84,7 @@ impl Tx<'_> {
             .select((signing_keys::alg, signing_keys::state))
             .load(self.conn)?;
         let mut made = false;
-        for alg in Alg::ALL {
+        for alg in Alg::BUILT_IN {
             for state in [KeyState::Active, KeyState::Next] {
                 if !present.iter().any(|(a, s)| a == alg.as_str() && s == state.as_str()) {
                     let key = generate(alg, state)?;

@@ -39,7 +39,7 @@ struct SealedTable {
     replace: &'static str,
 }
 
-const SEALED: [SealedTable; 2] = [
+const SEALED: [SealedTable; 3] = [
     SealedTable {
         purpose: Purpose::SigningKey,
         stale: "SELECT kid AS name, sealed FROM signing_keys WHERE realm_id = $1 \
@@ -51,6 +51,12 @@ const SEALED: [SealedTable; 2] = [
         stale: "SELECT purpose AS name, sealed FROM derivation_keys WHERE realm_id = $1 \
                 AND substring(sealed FROM 1 FOR 5) <> $2 ORDER BY purpose, version FOR UPDATE",
         replace: "UPDATE derivation_keys SET sealed = $1 WHERE realm_id = $2 AND purpose = $3 AND sealed = $4",
+    },
+    SealedTable {
+        purpose: Purpose::ClientSecret,
+        stale: "SELECT client_id AS name, secret_sealed AS sealed FROM clients WHERE realm_id = $1 \
+                AND secret_sealed IS NOT NULL AND substring(secret_sealed FROM 1 FOR 5) <> $2 ORDER BY client_id FOR UPDATE",
+        replace: "UPDATE clients SET secret_sealed = $1 WHERE realm_id = $2 AND client_id = $3 AND secret_sealed = $4",
     },
 ];
 
@@ -105,6 +111,27 @@ impl Tx<'_> {
         self.put_signing_key(fresh, turn)?;
         self.announce(&Announcement::Keys, turn.now(), turn.now())?;
         Ok(Some(rotation))
+    }
+
+    /// Stores keys of algorithms that have none in that state, and tells every node. Answers what was stored. Takes the turn
+    /// first: see [`Tx::lock_keys`].
+    pub fn add_keys(
+        &mut self,
+        keys: impl IntoIterator<Item = KeyMaterial>,
+        turn: &mut Turn,
+    ) -> Result<Vec<String>, StoreError> {
+        let present = self.key_infos()?;
+        let mut stored = Vec::new();
+        for key in keys {
+            if !present.iter().any(|known| known.alg == key.alg && known.state == key.state) {
+                self.put_signing_key(&key, turn)?;
+                stored.push(key.kid);
+            }
+        }
+        if !stored.is_empty() {
+            self.announce(&Announcement::Keys, turn.now(), turn.now())?;
+        }
+        Ok(stored)
     }
 
     /// Does to a key what time asks for, and tells every node.

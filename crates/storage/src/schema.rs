@@ -177,6 +177,7 @@ diesel::table! {
         redirect_uri -> Text,
         redirect_uri_sent -> Bool,
         code_challenge -> Nullable<Text>,
+        code_challenge_method -> Text,
         nonce -> Nullable<Text>,
         auth_time -> Timestamptz,
         acr -> Text,

@@ -28,6 +28,8 @@ pub enum Purpose {
     Interaction,
     /// Form protection: a key, not a sealed value.
     Csrf,
+    /// Client secrets that must be read again (`client_secret_jwt`).
+    ClientSecret,
     /// Notices on their way through Redis.
     Notice,
 }
@@ -39,6 +41,7 @@ impl Purpose {
             Self::DerivationKey => b"signet/1/derivation-key",
             Self::Interaction => b"signet/1/interaction",
             Self::Csrf => b"signet/1/csrf",
+            Self::ClientSecret => b"signet/1/client-secret",
             Self::Notice => b"signet/1/notice",
         }
     }

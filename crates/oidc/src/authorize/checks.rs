@@ -1,21 +1,26 @@
 //! The checks of an authorization request, in order.
 
+use std::collections::BTreeSet;
+
 use super::{
     engine,
-    request::{AuthorizeRequest, Prompts},
+    request::{AcrWish, AuthorizeRequest, Prompts},
     response::{AuthorizeError, Delivery, ResponseMode},
 };
 use crate::{
     call::Params,
-    client::{Client, GRANT_CODE},
+    claims::ClaimsRequest,
+    client::{Client, ResponseType},
     error::{ErrorCode, OAuthError},
     pkce::Challenge,
     policy::PkceRule,
     realm::Realm,
-    scope::Scopes,
+    scope::{OPENID, Scopes},
 };
 
 /// Parameters this endpoint knows; each may come once (RFC 6749 §3.1).
+///
+/// `resource` may be repeated (RFC 8707 §2).
 const KNOWN: [&str; 21] = [
     "client_id",
     "redirect_uri",
@@ -46,16 +51,18 @@ const STATE_LIMIT: usize = 4_096;
 type Check = fn(&Params, &Client) -> Result<(), OAuthError>;
 
 /// What is checked once the redirect URI is known good, in this order; the first refusal is sent there.
-const CHECKS: [Check; 9] = [
+const CHECKS: [Check; 11] = [
     no_parameter_repeated,
     state_fits,
     request_objects_unsupported,
-    response_type_is_code,
-    client_may_use_code,
+    response_type_is_served,
+    client_may_use_response_type,
     response_mode_is_served,
+    no_token_in_the_query,
     nonce_fits,
+    nonce_is_there_for_an_id_token,
     scope_is_well_formed,
-    resources_unsupported,
+    id_token_needs_openid,
 ];
 
 /// Reads and checks a request of `client` (none when the identifier is unknown).
@@ -72,7 +79,7 @@ pub fn read(
     let (redirect_uri, redirect_uri_sent) = registered_redirect(params, client)?;
 
     let delivery = Delivery {
-        mode: ResponseMode::Query,
+        mode: response_mode(params),
         redirect_uri,
         state: params.get("state").filter(|state| state.len() <= STATE_LIMIT).map(str::to_owned),
         issuer: realm.issuer.clone(),
@@ -81,19 +88,28 @@ pub fn read(
     for check in CHECKS {
         check(params, client).map_err(refuse)?;
     }
-    let challenge = pkce(params, client).map_err(refuse)?;
+    let response_type = response_type(params).unwrap_or(ResponseType::CODE);
+    let challenge = pkce(params, client, response_type).map_err(refuse)?;
     let prompt = Prompts::parse(params.get("prompt")).map_err(refuse)?;
-    let max_age = max_age(params).map_err(refuse)?;
+    let max_age = max_age(params).map_err(refuse)?.or(client.metadata.default_max_age);
     let asked = params.get("scope").unwrap_or_default().parse::<Scopes>().map_err(|_| refuse(bad_scope()))?;
     let scopes = engine::negotiate(client, &delivery.redirect_uri, &asked).map_err(refuse)?;
-    let expected_subject = expected_subject.map_err(refuse)?;
+    let resources = resources(params, client).map_err(refuse)?;
+    let claims = claims(params, client, &scopes).map_err(refuse)?;
+    let hinted = expected_subject.map_err(refuse)?;
+    let expected_subject = one_subject(hinted, &claims).map_err(refuse)?;
+    let acr = acr(params, client, &claims);
 
     Ok(AuthorizeRequest {
         client_id: client.id.clone(),
         redirect_uri: delivery.redirect_uri,
         redirect_uri_sent,
+        response_type,
         response_mode: delivery.mode,
         scopes,
+        resources,
+        claims,
+        acr,
         state: delivery.state,
         nonce: params.get("nonce").map(str::to_owned),
         challenge,
@@ -152,29 +168,75 @@ fn request_objects_unsupported(params: &Params, _: &Client) -> Result<(), OAuthE
 }
 
 /// RFC 6749 §3.1.1.
-fn response_type_is_code(params: &Params, _: &Client) -> Result<(), OAuthError> {
-    match params.get("response_type") {
-        Some("code") => Ok(()),
-        Some(_) => Err(OAuthError::new(ErrorCode::UnsupportedResponseType, "response_type must be code")),
-        None => Err(OAuthError::invalid_request("response_type is missing")),
+fn response_type(params: &Params) -> Option<ResponseType> {
+    params.get("response_type").and_then(ResponseType::parse)
+}
+
+/// Protocol A3: errors travel as the request asks, and where it asks for what cannot be, as its response type implies.
+fn response_mode(params: &Params) -> ResponseMode {
+    let response_type = response_type(params).unwrap_or(ResponseType::CODE);
+    params
+        .get("response_mode")
+        .and_then(ResponseMode::parse)
+        .filter(|mode| !(response_type.is_front_channel() && *mode == ResponseMode::Query))
+        .unwrap_or(ResponseMode::of(response_type))
+}
+
+/// RFC 6749 §3.1.1.
+fn response_type_is_served(params: &Params, _: &Client) -> Result<(), OAuthError> {
+    match (params.get("response_type"), response_type(params)) {
+        (_, Some(_)) => Ok(()),
+        (Some(_), None) => {
+            Err(OAuthError::new(ErrorCode::UnsupportedResponseType, "response_type is not one this provider serves"))
+        }
+        (None, None) => Err(OAuthError::invalid_request("response_type is missing")),
     }
 }
 
-/// RFC 6749 §4.1.2.1 `unauthorized_client`.
-fn client_may_use_code(_: &Params, client: &Client) -> Result<(), OAuthError> {
-    if client.may_use_grant(GRANT_CODE) && client.response_types.iter().any(|registered| registered == "code") {
+/// RFC 6749 §4.1.2.1 `unauthorized_client`: response type and the grant types behind it are registered (protocol A4).
+fn client_may_use_response_type(params: &Params, client: &Client) -> Result<(), OAuthError> {
+    let registered = response_type(params).is_some_and(|asked| {
+        client.response_types.contains(&asked) && asked.grant_types().all(|grant| client.may_use_grant(grant))
+    });
+    if registered {
         Ok(())
     } else {
-        Err(OAuthError::new(ErrorCode::UnauthorizedClient, "this client is not registered for response_type code"))
+        Err(OAuthError::new(ErrorCode::UnauthorizedClient, "this client is not registered for that response_type"))
     }
 }
 
 /// OAuth 2.0 Multiple Response Types §2.1.
 fn response_mode_is_served(params: &Params, _: &Client) -> Result<(), OAuthError> {
-    match params.get("response_mode") {
-        None | Some("query") => Ok(()),
-        Some(_) => Err(OAuthError::invalid_request("response_mode must be query")),
+    match params.get("response_mode").map(ResponseMode::parse) {
+        None | Some(Some(_)) => Ok(()),
+        Some(None) => Err(OAuthError::invalid_request("response_mode must be query, fragment or form_post")),
     }
+}
+
+/// OAuth 2.0 Multiple Response Types §3: the query is logged and sent on in `Referer`.
+fn no_token_in_the_query(params: &Params, _: &Client) -> Result<(), OAuthError> {
+    let query = params.get("response_mode").and_then(ResponseMode::parse) == Some(ResponseMode::Query);
+    if query && response_type(params).is_some_and(ResponseType::is_front_channel) {
+        return Err(OAuthError::invalid_request("response_mode query cannot carry tokens"));
+    }
+    Ok(())
+}
+
+/// OIDC Core §3.2.2.1, §3.3.2.11: what binds an ID token of this endpoint to the browser's session at the client.
+fn nonce_is_there_for_an_id_token(params: &Params, _: &Client) -> Result<(), OAuthError> {
+    if response_type(params).is_some_and(|asked| asked.id_token) && params.get("nonce").is_none() {
+        return Err(OAuthError::invalid_request("nonce is missing: this response_type needs one"));
+    }
+    Ok(())
+}
+
+/// OIDC Core §3.1.2.1: without `openid` there is no ID token.
+fn id_token_needs_openid(params: &Params, _: &Client) -> Result<(), OAuthError> {
+    let openid = params.get("scope").is_some_and(|scope| scope.split(' ').any(|word| word == OPENID));
+    if response_type(params).is_some_and(|asked| asked.id_token) && !openid {
+        return Err(OAuthError::invalid_request("scope must hold openid for this response_type"));
+    }
+    Ok(())
 }
 
 fn nonce_fits(params: &Params, _: &Client) -> Result<(), OAuthError> {
@@ -192,12 +254,69 @@ fn scope_is_well_formed(params: &Params, _: &Client) -> Result<(), OAuthError> {
     }
 }
 
-/// RFC 8707 §2: refused, so that no token is made for another audience than the one asked for.
-fn resources_unsupported(params: &Params, _: &Client) -> Result<(), OAuthError> {
-    match params.get("resource") {
-        Some(_) => Err(OAuthError::new(ErrorCode::InvalidTarget, "resource is not supported")),
-        None => Ok(()),
+/// RFC 8707 §2: each an absolute URI without a fragment, and one that this client may ask for. No token is made for
+/// another audience than the one asked for.
+fn resources(params: &Params, client: &Client) -> Result<Vec<String>, OAuthError> {
+    let asked: BTreeSet<&str> = params.all("resource").collect();
+    let target = |description| Err(OAuthError::new(ErrorCode::InvalidTarget, description));
+    for resource in &asked {
+        if resource.contains('#') || url::Url::parse(resource).is_err() {
+            return target("resource must be an absolute URI without a fragment");
+        }
+        if !client.may_use_resource(resource) {
+            return target("resource is not one this client may ask for");
+        }
     }
+    Ok(asked.into_iter().map(str::to_owned).collect())
+}
+
+/// OIDC Core §5.5; without `openid` it asks nothing of anybody.
+fn claims(params: &Params, client: &Client, scopes: &Scopes) -> Result<ClaimsRequest, OAuthError> {
+    let Some(mut asked) = params.get("claims").map(ClaimsRequest::parse).transpose()? else {
+        return Ok(ClaimsRequest::default());
+    };
+    if !scopes.contains(OPENID) {
+        return Ok(ClaimsRequest::default());
+    }
+    for place in [&mut asked.userinfo, &mut asked.id_token] {
+        place.retain(|name, _| client.may_ask_claim(name));
+    }
+    Ok(asked)
+}
+
+/// OIDC Core §3.1.2.1, §5.5.1: the one subject that `id_token_hint` and `claims` name; they cannot name two.
+fn one_subject(hinted: Option<String>, claims: &ClaimsRequest) -> Result<Option<String>, OAuthError> {
+    let mut named = hinted;
+    for place in [&claims.id_token, &claims.userinfo] {
+        let Some(Some(rule)) = place.get("sub") else { continue };
+        let Some(value) = rule.value.as_ref() else { continue };
+        let wrong = || OAuthError::invalid_request("claims asks for a sub that is not text, or for two different ones");
+        let asked = value.as_str().ok_or_else(wrong)?;
+        if named.get_or_insert_with(|| asked.to_owned()) != asked {
+            return Err(wrong());
+        }
+    }
+    Ok(named)
+}
+
+/// OIDC Core §3.1.2.1, §5.5.1.1: an `acr` in `claims` counts before `acr_values`, and that before the registered ones.
+fn acr(params: &Params, client: &Client, claims: &ClaimsRequest) -> AcrWish {
+    if let Some(Some(rule)) = claims.id_token.get("acr") {
+        let values: Vec<String> =
+            rule.wanted().into_iter().filter_map(|value| value.as_str()).map(str::to_owned).collect();
+        if !values.is_empty() {
+            return AcrWish { values, essential: rule.essential };
+        }
+    }
+    let asked: Vec<String> = params
+        .get("acr_values")
+        .unwrap_or_default()
+        .split(' ')
+        .filter(|one| !one.is_empty())
+        .map(str::to_owned)
+        .collect();
+    let values = if asked.is_empty() { client.metadata.default_acr_values.clone() } else { asked };
+    AcrWish { values: values.into_iter().take(20).collect(), essential: false }
 }
 
 fn bad_scope() -> OAuthError {
@@ -205,10 +324,11 @@ fn bad_scope() -> OAuthError {
 }
 
 /// RFC 7636 §4.4.1, RFC 9700 §2.1.1: S256, required of public clients whatever their policy says.
-fn pkce(params: &Params, client: &Client) -> Result<Option<Challenge>, OAuthError> {
-    let challenge = Challenge::parse(params.get("code_challenge"), params.get("code_challenge_method"))?;
+fn pkce(params: &Params, client: &Client, asked: ResponseType) -> Result<Option<Challenge>, OAuthError> {
+    let plain = client.policy.pkce_plain;
+    let challenge = Challenge::parse(params.get("code_challenge"), params.get("code_challenge_method"), plain)?;
     let required = client.is_public() || client.policy.pkce == PkceRule::Required;
-    if required && challenge.is_none() {
+    if asked.code && required && challenge.is_none() {
         return Err(OAuthError::invalid_request("code_challenge is missing: this client must use PKCE"));
     }
     Ok(challenge)

@@ -13,5 +13,5 @@ mod tests;
 
 pub use checks::read;
 pub use prompt::{Facts, Next, Question, Stage, consent_denied, decide, needs_consent};
-pub use request::{AuthorizeRequest, Prompt, Prompts};
-pub use response::{AuthorizeError, Delivery, ResponseMode};
+pub use request::{AcrWish, AuthorizeRequest, Prompt, Prompts};
+pub use response::{Answer, AuthorizeError, Delivery, ResponseMode};

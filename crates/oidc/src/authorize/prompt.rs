@@ -7,15 +7,17 @@ use super::{
     response::Delivery,
 };
 use crate::{
-    change::{Change, Event, EventKind, EventResult, NewCode, Outcome},
+    change::{Change, Event, EventKind, EventResult, NewGrant, Outcome},
     client::{Client, is_local_redirect},
+    consent::Consented,
     error::{ErrorCode, OAuthError},
     grant::{Confirmation, Grant, GrantKind, GrantState},
     id::{GrantId, InteractionId},
     realm::Realm,
-    scope::{OFFLINE_ACCESS, Scopes},
-    secret::{DerivationKey, Secret},
+    scope::OFFLINE_ACCESS,
+    secret::DerivationKey,
     subject::Session,
+    token::Issue,
     turn::Turn,
 };
 
@@ -44,11 +46,13 @@ pub struct Facts<'a> {
     /// The browser's session, if full and alive.
     pub session: Option<Session>,
     /// What the person allowed this client before.
-    pub consented: Scopes,
+    pub consented: Consented,
     /// How far the person has come.
     pub stage: Stage,
     /// Makes `sid` values.
     pub sid_key: &'a DerivationKey,
+    /// Makes pairwise subjects.
+    pub pairwise_key: &'a DerivationKey,
 }
 
 /// A page that must be shown.
@@ -67,12 +71,12 @@ pub enum Question {
 pub enum Next {
     /// Show a page.
     Ask(Question),
-    /// Send the person back with a code.
+    /// Send the person back with what was asked for.
     Deliver {
         /// Where to.
         delivery: Delivery,
-        /// The code.
-        code: Secret,
+        /// What to sign and send.
+        issue: Box<Issue>,
     },
 }
 
@@ -95,15 +99,20 @@ pub fn decide(request: &AuthorizeRequest, facts: &Facts<'_>, realm: &Realm, turn
         };
         return ask(question, ErrorCode::LoginRequired, "the person must sign in again");
     }
-    let someone_else = request.expected_subject.as_ref().is_some_and(|subject| *subject != session.account.subject);
-    if someone_else {
+    let subject = facts.client.subject_of(&session.account, facts.pairwise_key);
+    if request.expected_subject.as_ref().is_some_and(|expected| *expected != subject) {
         return ask(Question::SignIn, ErrorCode::LoginRequired, "someone else is signed in");
+    }
+    if request.acr.essential && !request.acr.values.contains(&session.acr) {
+        // OIDC Core §5.5.1.1: no factor of this person reaches it.
+        let text = "the authentication context asked for cannot be reached";
+        return Outcome::refuse(OAuthError::new(ErrorCode::UnmetAuthenticationRequirements, text));
     }
     let just_consented = matches!(facts.stage, Stage::Interacting { consented: true, .. });
     if !just_consented && needs_consent(request, facts.client, &facts.consented) {
         return ask(Question::Consent, ErrorCode::ConsentRequired, "the person has not agreed yet");
     }
-    issue(request, facts, session, (realm, turn), just_consented)
+    issue(request, facts, (session, subject), (realm, turn), just_consented)
 }
 
 /// OIDC Core §3.1.2.1: `prompt=login`, `select_account` and `max_age` are met by a sign-in since the request began.
@@ -123,7 +132,7 @@ fn sign_in_is_fresh(request: &AuthorizeRequest, session: &Session, stage: Stage,
 }
 
 /// Protocol A16: asked once; a public client on the person's own machine is asked about every time.
-pub fn needs_consent(request: &AuthorizeRequest, client: &Client, consented: &Scopes) -> bool {
+pub fn needs_consent(request: &AuthorizeRequest, client: &Client, consented: &Consented) -> bool {
     if request.prompt.has(Prompt::Consent) {
         return true;
     }
@@ -131,29 +140,31 @@ pub fn needs_consent(request: &AuthorizeRequest, client: &Client, consented: &Sc
         return false;
     }
     let impersonable = client.is_public() && is_local_redirect(&request.redirect_uri);
-    impersonable || !consented.covers(&request.scopes) || consented.is_empty()
+    impersonable || !consented.covers(&Consented::asked_by(request)) || consented.is_empty()
 }
 
 fn issue(
     request: &AuthorizeRequest,
     facts: &Facts<'_>,
-    session: &Session,
+    (session, subject): (&Session, String),
     (realm, turn): (&Realm, &mut Turn),
     just_consented: bool,
 ) -> Outcome<Change, Next> {
     let now = turn.now();
-    let code = turn.secret();
+    let asked = request.response_type;
+    let code = asked.code.then(|| turn.secret());
     let sid = facts.sid_key.text(&[session.id.0.as_bytes(), facts.client.id.as_str().as_bytes()]);
     let grant = Grant {
         id: GrantId(turn.uuid()),
-        kind: GrantKind::AuthorizationCode,
+        kind: if asked.code { GrantKind::AuthorizationCode } else { GrantKind::Implicit },
         client: facts.client.key,
         account: session.account.id,
-        subject: session.account.subject.clone(),
+        subject,
         session: Some(session.id),
         sid: Some(sid),
         scopes: request.scopes.clone(),
-        resources: Vec::new(),
+        resources: request.resources.clone(),
+        claims: request.claims.clone(),
         redirect_uri: request.redirect_uri.clone(),
         redirect_uri_sent: request.redirect_uri_sent,
         challenge: request.challenge.clone(),
@@ -161,7 +172,7 @@ fn issue(
         auth_time: session.auth_time,
         acr: session.acr.clone(),
         amr: session.amr.clone(),
-        offline: request.scopes.contains(OFFLINE_ACCESS),
+        offline: asked.code && request.scopes.contains(OFFLINE_ACCESS),
         confirmation: Confirmation::None,
         state: GrantState::Active,
     };
@@ -177,19 +188,26 @@ fn issue(
         changes.push(Change::RememberConsent {
             account: session.account.id,
             client: facts.client.key,
-            scopes: request.scopes.clone(),
+            allowed: Consented::asked_by(request),
             at: now,
         });
     }
-    let kind = if just_consented { EventKind::ConsentGiven } else { EventKind::CodeIssued };
+    let kind = match (just_consented, asked.code) {
+        (true, _) => EventKind::ConsentGiven,
+        (false, true) => EventKind::CodeIssued,
+        (false, false) => EventKind::TokensIssued,
+    };
     changes.push(Change::Audit(Event::of_grant(kind, EventResult::Success, &grant)));
-    changes.push(Change::IssueCode(Box::new(NewCode {
-        grant,
-        code: code.digest(),
-        code_expires: now + realm.policy.code_lifetime,
+    let issue = Issue::new(facts.client, &grant, &grant.scopes, &session.account, (realm, turn)).with_nonce(&grant);
+    let new = NewGrant {
+        code: code.as_ref().map(|code| (code.digest(), now + realm.policy.code_lifetime)),
+        access_until: asked.token.then_some(now + realm.policy.access_token_lifetime),
         at: now,
-    })));
-    Outcome { changes, verdict: Ok(Next::Deliver { delivery: request.delivery(realm), code }) }
+        grant,
+    };
+    changes.push(Change::IssueGrant(Box::new(new)));
+    let issue = Box::new(issue.for_response_type(asked, code));
+    Outcome { changes, verdict: Ok(Next::Deliver { delivery: request.delivery(realm), issue }) }
 }
 
 /// The person refused: `access_denied` goes to the client, the interaction is spent.

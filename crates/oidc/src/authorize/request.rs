@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::response::ResponseMode;
-use crate::{error::OAuthError, id::ClientId, pkce::Challenge, scope::Scopes};
+use crate::{
+    claims::ClaimsRequest, client::ResponseType, error::OAuthError, id::ClientId, pkce::Challenge, scope::Scopes,
+};
 
 /// OIDC Core §3.1.2.1 `prompt` values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +57,22 @@ impl Prompts {
     }
 }
 
+/// OIDC Core §3.1.2.1 `acr_values`, §5.5.1.1: the authentication contexts wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AcrWish {
+    /// Any of them suffices; the most wanted first.
+    pub values: Vec<String>,
+    /// Whether the client cannot go on without.
+    pub essential: bool,
+}
+
+impl AcrWish {
+    /// Whether nothing is wanted.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+}
+
 /// A request whose client and redirect URI are known good. Everything a later step needs, nothing a person typed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorizeRequest {
@@ -64,10 +82,21 @@ pub struct AuthorizeRequest {
     pub redirect_uri: String,
     /// Whether the request named it.
     pub redirect_uri_sent: bool,
+    /// What it is answered with.
+    pub response_type: ResponseType,
     /// How the answer travels.
     pub response_mode: ResponseMode,
     /// What of the scopes asked for this client may have.
     pub scopes: Scopes,
+    /// RFC 8707 §2: the APIs its access tokens are for; the client's default audience when there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
+    /// OIDC Core §5.5: single claims asked for.
+    #[serde(default, skip_serializing_if = "ClaimsRequest::is_empty")]
+    pub claims: ClaimsRequest,
+    /// OIDC Core §3.1.2.1: the contexts wanted, the most wanted first.
+    #[serde(default, skip_serializing_if = "AcrWish::is_empty")]
+    pub acr: AcrWish,
     /// RFC 6749 §4.1.1: returned untouched.
     pub state: Option<String>,
     /// OIDC Core §3.1.2.1: copied into the ID token.
@@ -80,6 +109,6 @@ pub struct AuthorizeRequest {
     pub max_age: Option<u32>,
     /// Prefills the sign-in page.
     pub login_hint: Option<String>,
-    /// OIDC Core §3.1.2.1: the subject of a verified `id_token_hint`.
+    /// OIDC Core §3.1.2.1, §5.5: the subject of a verified `id_token_hint`, or the one that `claims` names.
     pub expected_subject: Option<String>,
 }

@@ -1,20 +1,28 @@
 //! Tables for the authorization endpoint.
 
+use std::collections::HashMap;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Duration, Utc};
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::{AuthorizeError, AuthorizeRequest, Facts, Next, Question, Stage, decide, read};
+use super::{
+    AuthorizeError, AuthorizeRequest, Facts, Next, Question, ResponseMode, Stage, decide, needs_consent, read,
+};
 use crate::{
     call::Params,
     change::{Change, Outcome},
-    client::{Client, ClientAuth},
+    client::{Client, ClientAuth, RESPONSE_TYPES},
+    consent::Consented,
     error::ErrorCode,
     fixtures::{CHALLENGE, REDIRECT, client, key, now, realm, session, turn},
     id::InteractionId,
     interaction::{Interaction, Origin, Refusal, VERSION},
-    scope::Scopes,
-    secret::Digest,
+    jose::{Alg, KeyState, Keyring, generate, half_hash},
+    secret::{Digest, Secret},
     subject::Session,
+    token::Issue,
 };
 
 fn query(extra: &str) -> Params {
@@ -79,7 +87,7 @@ fn errors_go_back_to_the_client() {
         ("unknown=1&display=popup&ui_locales=xx&acr_values=a&claims_locales=b", None),
         ("response_type=", Some(ErrorCode::InvalidRequest)),
         ("response_type=token", Some(ErrorCode::UnsupportedResponseType)),
-        ("response_mode=fragment", Some(ErrorCode::InvalidRequest)),
+        ("response_mode=fragment", None),
         ("response_mode=query", None),
         ("scope=%22", Some(ErrorCode::InvalidScope)),
         ("scope=openid+unknown", None),
@@ -118,11 +126,15 @@ fn scopes_are_narrowed_to_the_registration() {
     assert_eq!(scopes(&without), "openid");
 }
 
+fn allowed(scopes: &str) -> Consented {
+    Consented { scopes: scopes.parse().unwrap(), ..Consented::default() }
+}
+
 fn run(extra: &str, client: &Client, session: Option<Session>, consented: &str, stage: Stage) -> Outcome<Change, Next> {
     let request = AuthorizeRequest { ..parse(&query(extra), client).unwrap() };
-    let consented: Scopes = consented.parse().unwrap();
+    let consented = allowed(consented);
     let key = key();
-    let facts = Facts { client, session, consented, stage, sid_key: &key };
+    let facts = Facts { client, session, consented, stage, sid_key: &key, pairwise_key: &key };
     decide(&request, &facts, &realm(), &mut turn())
 }
 
@@ -211,9 +223,10 @@ fn a_hint_for_someone_else() {
         let facts = Facts {
             client: &client,
             session: Some(session()),
-            consented: "openid email".parse().unwrap(),
+            consented: allowed("openid email"),
             stage: Stage::Arrived,
             sid_key: &key,
+            pairwise_key: &key,
         };
         asked(&decide(&request, &facts, &realm(), &mut turn()))
     };
@@ -225,16 +238,155 @@ fn a_hint_for_someone_else() {
 #[test]
 fn what_issuing_stores() {
     let outcome = run("nonce=n", &client(), Some(session()), "", interacting(now(), true));
-    let Ok(Next::Deliver { delivery, code }) = &outcome.verdict else { panic!("not delivered") };
+    let Ok(Next::Deliver { delivery, issue }) = &outcome.verdict else { panic!("not delivered") };
     assert_eq!((delivery.redirect_uri.as_str(), delivery.state.as_deref()), (REDIRECT, Some("s")));
     assert!(matches!(outcome.changes.first(), Some(Change::SpendInteraction { .. })));
     assert!(outcome.changes.iter().any(|change| matches!(change, Change::RememberConsent { .. })));
-    let Some(Change::IssueCode(new)) = outcome.changes.last() else { panic!("no code") };
-    assert_eq!(new.code, code.digest());
-    assert_eq!(new.code_expires - now(), Duration::seconds(60));
-    assert_eq!(code.expose().len(), 43);
+    let Some(Change::IssueGrant(new)) = outcome.changes.last() else { panic!("no code") };
+    let (digest, expires) = new.code.unwrap();
+    assert_eq!(expires - now(), Duration::seconds(60));
+    let sent = sign(issue);
+    assert_eq!(Secret::new(&*sent["code"]).digest(), digest);
+    assert_eq!((sent.len(), sent["code"].len()), (1, 43));
     assert_eq!(new.grant.nonce.as_deref(), Some("n"));
     assert!(run("", &client(), None, "", Stage::Arrived).changes.is_empty());
+}
+
+fn sign(issue: &Issue) -> HashMap<&'static str, String> {
+    let ring = Keyring::new(&Alg::BUILT_IN.map(|alg| generate(alg, KeyState::Active).unwrap())).unwrap();
+    let answer = issue.clone().sign(&ring).unwrap();
+    answer.parameters().into_iter().map(|(name, value)| (name, value.into_owned())).collect()
+}
+
+fn claims(token: &str) -> Value {
+    let payload = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}
+
+/// T8, A6: what each response type is answered with, and how the ID token names what travels beside it.
+#[test]
+fn what_each_response_type_is_answered_with() {
+    let every = Client { response_types: RESPONSE_TYPES.to_vec(), ..implicit() };
+    for asked in RESPONSE_TYPES {
+        let encoded = asked.as_str().replace(' ', "+");
+        let outcome =
+            run(&format!("response_type={encoded}&nonce=n"), &every, Some(session()), "openid email", Stage::Arrived);
+        let Ok(Next::Deliver { delivery, issue }) = &outcome.verdict else { panic!("{asked}: not delivered") };
+        assert_eq!(delivery.mode, ResponseMode::of(asked), "{asked}");
+        let sent = sign(issue);
+        assert_eq!(
+            (sent.contains_key("code"), sent.contains_key("id_token"), sent.contains_key("access_token")),
+            (asked.code, asked.id_token, asked.token),
+            "{asked}"
+        );
+        assert_eq!(sent.contains_key("token_type") && sent.contains_key("expires_in"), asked.token, "{asked}");
+        if let Some(id) = sent.get("id_token").map(|token| claims(token)) {
+            assert_eq!(id["nonce"], "n");
+            let hash = |name: &str| sent.get(name).map(|token| half_hash(Alg::Rs256, token));
+            assert_eq!(id.get("c_hash").and_then(Value::as_str), hash("code").as_deref(), "{asked}");
+            assert_eq!(id.get("at_hash").and_then(Value::as_str), hash("access_token").as_deref(), "{asked}");
+        }
+        let Some(Change::IssueGrant(new)) = outcome.changes.last() else { panic!("{asked}: no grant") };
+        assert_eq!((new.code.is_some(), new.access_until.is_some()), (asked.code, asked.token), "{asked}");
+    }
+}
+
+fn implicit() -> Client {
+    let mut client = client();
+    client.grant_types.push("implicit".into());
+    client
+}
+
+/// A4, A6, T5: which response types a client may ask for, in which mode, and with what.
+#[test]
+fn what_a_response_type_needs() {
+    let every = Client { response_types: RESPONSE_TYPES.to_vec(), ..implicit() };
+    let ask = |client: &Client, extra: &str| match parse(&query(extra), client) {
+        Ok(request) => Ok(request.response_mode),
+        Err(AuthorizeError::Redirect(delivery, error)) => Err((delivery.mode, error.code)),
+        Err(AuthorizeError::Page(error)) => panic!("an error page: {error}"),
+    };
+    let (query, fragment, form) = (ResponseMode::Query, ResponseMode::Fragment, ResponseMode::FormPost);
+    let (invalid, unauthorized) = (ErrorCode::InvalidRequest, ErrorCode::UnauthorizedClient);
+    for (extra, expected) in [
+        ("response_type=id_token&nonce=n", Ok(fragment)),
+        ("response_type=id_token&nonce=n&response_mode=form_post", Ok(form)),
+        ("response_type=token+code", Ok(fragment)),
+        ("response_mode=fragment", Ok(fragment)),
+        ("response_mode=form_post", Ok(form)),
+        ("response_mode=web_message", Err((query, invalid))),
+        ("response_type=id_token+token&nonce=n&response_mode=query", Err((fragment, invalid))),
+        ("response_type=id_token", Err((fragment, invalid))),
+        ("response_type=code+id_token&response_mode=form_post", Err((form, invalid))),
+        ("response_type=id_token&nonce=n&scope=email", Err((fragment, invalid))),
+        ("response_type=token", Err((query, ErrorCode::UnsupportedResponseType))),
+        // A challenge belongs to a code.
+        ("response_type=id_token&nonce=n&code_challenge=&code_challenge_method=", Ok(fragment)),
+        ("response_type=code+id_token&nonce=n&code_challenge=&code_challenge_method=", Err((fragment, invalid))),
+    ] {
+        assert_eq!(ask(&every, extra), expected, "{extra}");
+    }
+    for (client, extra) in [
+        (&client(), "response_type=id_token&nonce=n"),
+        (&implicit(), "response_type=id_token&nonce=n"),
+        (&Client { grant_types: client().grant_types, ..every.clone() }, "response_type=code+token"),
+    ] {
+        assert_eq!(ask(client, extra), Err((fragment, unauthorized)), "{extra}");
+    }
+}
+
+/// A12, A16: single claims cannot exceed what the client may ask for, and consent covers them.
+#[test]
+fn consent_covers_single_claims() {
+    let claims = "claims=%7B%22userinfo%22%3A%7B%22nickname%22%3Anull%2C%22email%22%3Anull%2C%22acr%22%3Anull%7D%7D";
+    let next = |consented: Consented| {
+        let request = parse(&query(&format!("scope=openid&{claims}")), &client()).unwrap();
+        needs_consent(&request, &client(), &consented)
+    };
+    assert!(next(allowed("openid")));
+    assert!(next(allowed("openid email")));
+    assert!(!next(allowed("openid email profile")));
+    let single = ["email".to_owned(), "nickname".to_owned()].into_iter().collect();
+    assert!(!next(Consented { claims: single, ..allowed("openid") }));
+}
+
+/// A9, A12: a `sub` in `claims` is the one person who may answer.
+#[test]
+fn a_subject_in_claims() {
+    let asked = |value: &str, hint: Option<&str>| {
+        let claims: String =
+            url::form_urlencoded::byte_serialize(format!(r#"{{"id_token":{{"sub":{{"value":{value}}}}}}}"#).as_bytes())
+                .collect();
+        let hint = hint.map(str::to_owned);
+        read(&query(&format!("claims={claims}")), Some(&client()), Ok(hint), &realm())
+            .map(|request| request.expected_subject)
+            .ok()
+    };
+    assert_eq!(asked(r#""ada""#, None), Some(Some("ada".to_owned())));
+    assert_eq!(asked(r#""ada""#, Some("ada")), Some(Some("ada".to_owned())));
+    assert_eq!(asked(r#""ada""#, Some("bob")), None);
+    assert_eq!(asked("1", None), None);
+}
+
+/// A11: an essential context that nobody reaches is an error; otherwise the best there is will do.
+#[test]
+fn contexts() {
+    let claims = |essential: bool, value: &str| {
+        let text = format!(r#"{{"id_token":{{"acr":{{"essential":{essential},"values":["{value}"]}}}}}}"#);
+        let encoded: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+        asked(&run(
+            &format!("claims={encoded}&prompt=none"),
+            &client(),
+            Some(session()),
+            "openid email",
+            Stage::Arrived,
+        ))
+    };
+    assert_eq!(claims(true, "1"), Ok(None));
+    assert_eq!(claims(false, "2"), Ok(None));
+    assert_eq!(claims(true, "2"), Err(ErrorCode::UnmetAuthenticationRequirements));
+    let values = run("acr_values=2+3&prompt=none", &client(), Some(session()), "openid email", Stage::Arrived);
+    assert_eq!(asked(&values), Ok(None));
 }
 
 /// A17: an interaction goes on in its own browser only, until it expires, and in its own version only.

@@ -1,6 +1,7 @@
 //! The claims of each kind of token.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::id::{AccountId, GrantId};
 
@@ -34,6 +35,9 @@ pub struct AccessClaims {
     /// The client's generation when the token was made.
     #[serde(rename = "cgen")]
     pub client_generation: i64,
+    /// Further claims.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 /// OIDC Core §2.
@@ -55,4 +59,9 @@ pub struct IdClaims {
     pub sid: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_hash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub c_hash: Option<String>,
+    /// Claims about the person.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }

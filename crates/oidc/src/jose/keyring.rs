@@ -5,8 +5,11 @@ use std::{collections::HashMap, fmt};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use josekit::{
-    jwk::{Jwk, alg::ec::EcCurve},
-    jws::{ES256, JwsHeader, JwsSigner, JwsVerifier, RS256},
+    jwk::{
+        Jwk,
+        alg::{ec::EcCurve, ed::EdCurve},
+    },
+    jws::{ES256, ES384, ES512, EdDSA, JwsHeader, JwsSigner, JwsVerifier, PS256, PS384, PS512, RS256, RS384, RS512},
     jwt::{self, JwtPayload},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -112,8 +115,12 @@ pub enum VerifyError {
 /// Makes a key pair. OpenSSL draws its own randomness.
 pub fn generate(alg: Alg, state: KeyState) -> Result<KeyMaterial, KeyringError> {
     let mut private = match alg {
-        Alg::Rs256 => Jwk::generate_rsa_key(2_048)?,
         Alg::Es256 => Jwk::generate_ec_key(EcCurve::P256)?,
+        Alg::Es384 => Jwk::generate_ec_key(EcCurve::P384)?,
+        Alg::Es512 => Jwk::generate_ec_key(EcCurve::P521)?,
+        Alg::EdDsa => Jwk::generate_ed_key(EdCurve::Ed25519)?,
+        Alg::Rs256 | Alg::Rs384 | Alg::Rs512 | Alg::Ps256 | Alg::Ps384 | Alg::Ps512 => Jwk::generate_rsa_key(2_048)?,
+        Alg::Hs256 | Alg::Hs384 | Alg::Hs512 | Alg::None => return Err(KeyringError::Missing(alg)),
     };
     let kid = thumbprint(&private);
     private.set_key_id(&kid);
@@ -124,12 +131,50 @@ pub fn generate(alg: Alg, state: KeyState) -> Result<KeyMaterial, KeyringError> 
 
 /// RFC 7638 §3: SHA-256 over the required public members in order.
 fn thumbprint(key: &Jwk) -> String {
-    let members: &[&str] = if key.key_type() == "RSA" { &["e", "kty", "n"] } else { &["crv", "kty", "x", "y"] };
+    let members: &[&str] = match key.key_type() {
+        "RSA" => &["e", "kty", "n"],
+        "OKP" => &["crv", "kty", "x"],
+        _ => &["crv", "kty", "x", "y"],
+    };
     let mut required = Map::new();
     for member in members {
         required.insert((*member).to_owned(), key.parameter(member).cloned().unwrap_or_default());
     }
     URL_SAFE_NO_PAD.encode(Sha256::digest(Value::Object(required).to_string()))
+}
+
+/// What signs with a private key.
+pub(crate) fn signer(alg: Alg, key: &Jwk) -> Result<Box<dyn JwsSigner + Send + Sync>, KeyringError> {
+    Ok(match alg {
+        Alg::Rs256 => Box::new(RS256.signer_from_jwk(key)?),
+        Alg::Rs384 => Box::new(RS384.signer_from_jwk(key)?),
+        Alg::Rs512 => Box::new(RS512.signer_from_jwk(key)?),
+        Alg::Ps256 => Box::new(PS256.signer_from_jwk(key)?),
+        Alg::Ps384 => Box::new(PS384.signer_from_jwk(key)?),
+        Alg::Ps512 => Box::new(PS512.signer_from_jwk(key)?),
+        Alg::Es256 => Box::new(ES256.signer_from_jwk(key)?),
+        Alg::Es384 => Box::new(ES384.signer_from_jwk(key)?),
+        Alg::Es512 => Box::new(ES512.signer_from_jwk(key)?),
+        Alg::EdDsa => Box::new(EdDSA.signer_from_jwk(key)?),
+        Alg::Hs256 | Alg::Hs384 | Alg::Hs512 | Alg::None => return Err(KeyringError::Missing(alg)),
+    })
+}
+
+/// What checks signatures of a public key. A key that is not for that algorithm is refused.
+pub(crate) fn verifier(alg: Alg, key: &Jwk) -> Result<Box<dyn JwsVerifier + Send + Sync>, KeyringError> {
+    Ok(match alg {
+        Alg::Rs256 => Box::new(RS256.verifier_from_jwk(key)?),
+        Alg::Rs384 => Box::new(RS384.verifier_from_jwk(key)?),
+        Alg::Rs512 => Box::new(RS512.verifier_from_jwk(key)?),
+        Alg::Ps256 => Box::new(PS256.verifier_from_jwk(key)?),
+        Alg::Ps384 => Box::new(PS384.verifier_from_jwk(key)?),
+        Alg::Ps512 => Box::new(PS512.verifier_from_jwk(key)?),
+        Alg::Es256 => Box::new(ES256.verifier_from_jwk(key)?),
+        Alg::Es384 => Box::new(ES384.verifier_from_jwk(key)?),
+        Alg::Es512 => Box::new(ES512.verifier_from_jwk(key)?),
+        Alg::EdDsa => Box::new(EdDSA.verifier_from_jwk(key)?),
+        Alg::Hs256 | Alg::Hs384 | Alg::Hs512 | Alg::None => return Err(KeyringError::Missing(alg)),
+    })
 }
 
 /// What checks signatures of a key.
@@ -160,19 +205,12 @@ impl Keyring {
         for key in keys {
             let public = public_part(&key.private);
             let verifying = Jwk::from_map(public.clone())?;
-            let verifier: Box<dyn JwsVerifier + Send + Sync> = match key.alg {
-                Alg::Rs256 => Box::new(RS256.verifier_from_jwk(&verifying)?),
-                Alg::Es256 => Box::new(ES256.verifier_from_jwk(&verifying)?),
-            };
+            let verifier = verifier(key.alg, &verifying)?;
             let published_still = key.state != KeyState::Retired;
             let verifier = Verifier { alg: key.alg, published: published_still, check: verifier };
             ring.verifiers.insert(key.kid.clone(), verifier);
             if key.state == KeyState::Active {
-                let signer: Box<dyn JwsSigner + Send + Sync> = match key.alg {
-                    Alg::Rs256 => Box::new(RS256.signer_from_jwk(&key.private)?),
-                    Alg::Es256 => Box::new(ES256.signer_from_jwk(&key.private)?),
-                };
-                ring.signers.insert(key.alg, (key.kid.clone(), signer));
+                ring.signers.insert(key.alg, (key.kid.clone(), signer(key.alg, &key.private)?));
             }
             if published_still {
                 published.push(Value::Object(public));
@@ -187,25 +225,34 @@ impl Keyring {
         &self.jwks
     }
 
-    /// Signs an access token.
-    pub fn sign_access(&self, claims: &AccessClaims) -> Result<String, KeyringError> {
-        self.sign(ACCESS_TOKEN, claims)
+    /// Whether a key signs with that algorithm.
+    pub fn signs_with(&self, alg: Alg) -> bool {
+        self.signers.contains_key(&alg)
     }
 
-    /// Signs an ID token.
-    pub fn sign_id(&self, claims: &IdClaims) -> Result<String, KeyringError> {
-        self.sign(ID_TOKEN, claims)
+    /// Signs an access token; the resource may ask for another algorithm than the usual one.
+    pub fn sign_access(&self, claims: &AccessClaims, alg: Option<Alg>) -> Result<String, KeyringError> {
+        self.sign(ACCESS_TOKEN, alg.unwrap_or(ACCESS_TOKEN.default_alg), claims)
     }
 
-    fn sign<C: Serialize>(&self, kind: Kind, claims: &C) -> Result<String, KeyringError> {
-        let (key_id, signer) = self.signers.get(&kind.alg).ok_or(KeyringError::Missing(kind.alg))?;
+    /// Signs an ID token with the algorithm the client registered. OIDC Core §3.1.3.7: `none` leaves it unsigned.
+    pub fn sign_id(&self, claims: &IdClaims, alg: Alg) -> Result<String, KeyringError> {
+        self.sign(ID_TOKEN, alg, claims)
+    }
+
+    /// Signs claims as a kind of token. `none` leaves them unsigned: whoever asks for that has checked that it may be.
+    pub fn sign<C: Serialize>(&self, kind: Kind, alg: Alg, claims: &C) -> Result<String, KeyringError> {
         let mut header = JwsHeader::new();
         header.set_token_type(kind.typ);
-        header.set_key_id(key_id);
         let Value::Object(map) = serde_json::to_value(claims)? else {
-            return Err(KeyringError::Missing(kind.alg));
+            return Err(KeyringError::Missing(alg));
         };
         let payload = JwtPayload::from_map(map)?;
+        if alg == Alg::None {
+            return Ok(jwt::encode_unsecured(&payload, &header)?);
+        }
+        let (key_id, signer) = self.signers.get(&alg).ok_or(KeyringError::Missing(alg))?;
+        header.set_key_id(key_id);
         Ok(jwt::encode_with_signer(&payload, &header, signer.as_ref())?)
     }
 
@@ -238,7 +285,8 @@ impl Keyring {
             Ok(known
                 // No access token outlives the publication of its key; old hints are read with keys that are kept.
                 .filter(|key| key.published || kind == ID_TOKEN)
-                .filter(|key| header.algorithm() == Some(key.alg.as_str()) && key.alg == kind.alg)
+                // The algorithm is the key's, never the token's choice.
+                .filter(|key| header.algorithm() == Some(key.alg.as_str()))
                 .map(|key| key.check.as_ref() as &dyn JwsVerifier))
         })
         .map_err(|_| VerifyError::UnknownKey)?;
@@ -290,6 +338,7 @@ mod tests {
             grant: Some(GrantId(uuid::Uuid::nil())),
             account_generation: 0,
             client_generation: 0,
+            extra: Map::new(),
         }
     }
 
@@ -307,6 +356,8 @@ mod tests {
             amr: vec![],
             sid: None,
             at_hash: None,
+            c_hash: None,
+            extra: Map::new(),
         }
     }
 
@@ -331,7 +382,7 @@ mod tests {
     fn keys_that_sign_no_more() {
         let keys = [Alg::Es256, Alg::Rs256].map(|alg| generate(alg, KeyState::Active).unwrap());
         let ring = Keyring::new(&keys).unwrap();
-        let (token, hint) = (ring.sign_access(&access()).unwrap(), ring.sign_id(&id()).unwrap());
+        let (token, hint) = (ring.sign_access(&access(), None).unwrap(), ring.sign_id(&id(), Alg::Rs256).unwrap());
         for (state, published) in [(KeyState::Retiring, true), (KeyState::Retired, false)] {
             let old = keys.clone().map(|key| KeyMaterial { state, ..key.without_private().unwrap() });
             for key in &old {
@@ -344,7 +395,7 @@ mod tests {
             assert_eq!(ring.jwks()["keys"].as_array().unwrap().len(), if published { 2 } else { 0 });
             assert_eq!(ring.verify_access(&token, "https://op.example", now()).is_ok(), published, "{state:?}");
             assert!(ring.verify_hint(&hint, "https://op.example", now()).is_ok(), "{state:?}");
-            assert!(ring.sign_access(&access()).is_err(), "{state:?}");
+            assert!(ring.sign_access(&access(), None).is_err(), "{state:?}");
         }
     }
 
@@ -352,14 +403,14 @@ mod tests {
     #[test]
     fn kinds_keys_and_times() {
         let ring = ring();
-        let token = ring.sign_access(&access()).unwrap();
+        let token = ring.sign_access(&access(), None).unwrap();
         assert!(ring.verify_access(&token, "https://op.example", now()).is_ok());
         assert!(ring.verify_access(&token, "https://other.example", now()).is_err());
         assert!(ring.verify_access(&token, "https://op.example", now() + chrono::Duration::seconds(60)).is_err());
         assert!(ring.verify_hint(&token, "https://op.example", now()).is_err());
         assert!(super::tests::ring().verify_access(&token, "https://op.example", now()).is_err());
 
-        let hint = ring.sign_id(&id()).unwrap();
+        let hint = ring.sign_id(&id(), Alg::Rs256).unwrap();
         assert!(ring.verify_hint(&hint, "https://op.example", now() + chrono::Duration::days(365)).is_ok());
         assert!(ring.verify_access(&hint, "https://op.example", now()).is_err());
 

@@ -18,7 +18,7 @@ use crate::{
     error::OAuthError,
     grant::{Grant, GrantState},
     id::{AccountId, GrantId},
-    pkce::is_verifier,
+    pkce::{Challenge, is_verifier},
     realm::Realm,
     scope::Scopes,
     secret::Secret,
@@ -180,7 +180,7 @@ fn redeem_with_engine(request: &CodeRequest, client: &Client, grant: &Grant) -> 
     let refused = || OAuthError::invalid_grant("the code or its verifier is not valid");
     let engine_grant = grant.to_engine(client.id.as_str()).ok_or_else(refused)?;
     let view = View { request, client_id: client.id.as_str(), redirect_uri: &grant.redirect_uri };
-    let pkce = if grant.challenge.is_some() { Pkce::required() } else { Pkce::optional() };
+    let pkce = grant.challenge.as_ref().map_or_else(Pkce::optional, Challenge::engine);
     let mut machine = AccessToken::new(&view);
     let mut input = Input::None;
     // Authenticate, recover, extend, issue: the machine is never asked again after an error.

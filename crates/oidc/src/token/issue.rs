@@ -1,11 +1,14 @@
 //! What a decision grants, and the answer once it is signed.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
+use serde_json::Map;
 
 use crate::{
-    client::Client,
+    client::{Client, ResponseType},
     grant::Grant,
-    jose::{AccessClaims, IdClaims, Keyring, KeyringError},
+    jose::{AccessClaims, Alg, IdClaims, Keyring, KeyringError, half_hash},
     realm::Realm,
     scope::{OPENID, Scopes},
     secret::Secret,
@@ -16,9 +19,13 @@ use crate::{
 /// The claims of the tokens to sign: never a signature. Signing follows the commit.
 #[derive(Debug, Clone)]
 pub struct Issue {
-    access: AccessClaims,
+    access: Option<AccessClaims>,
+    /// Of the access token, where its resource names one.
+    access_alg: Option<Alg>,
     id: Option<IdClaims>,
+    id_alg: Alg,
     refresh: Option<Secret>,
+    code: Option<Secret>,
     scopes: Scopes,
     lifetime_seconds: i64,
 }
@@ -26,18 +33,42 @@ pub struct Issue {
 /// RFC 6749 §5.1, OIDC Core §3.1.3.3.
 #[derive(Serialize)]
 pub struct TokenResponse {
-    access_token: String,
-    token_type: &'static str,
-    expires_in: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<String>,
-    scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+}
+
+impl TokenResponse {
+    /// RFC 6749 §4.2.2, OIDC Core §3.2.2.5, §3.3.2.5: as parameters of an answer of the authorization endpoint.
+    pub fn parameters(&self) -> Vec<(&'static str, Cow<'_, str>)> {
+        let text = |name, value: &'_ Option<String>| value.clone().map(|value| (name, Cow::Owned(value)));
+        [
+            text("code", &self.code),
+            text("access_token", &self.access_token),
+            self.token_type.map(|kind| ("token_type", Cow::Borrowed(kind))),
+            self.expires_in.map(|seconds| ("expires_in", Cow::Owned(seconds.to_string()))),
+            text("id_token", &self.id_token),
+            text("scope", &self.scope),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
 }
 
 impl Issue {
-    pub(super) fn new(
+    pub(crate) fn new(
         client: &Client,
         grant: &Grant,
         scopes: &Scopes,
@@ -64,6 +95,7 @@ impl Issue {
             grant: Some(grant.id),
             account_generation: account.generation,
             client_generation: client.generation,
+            extra: Map::new(),
         };
         let id = openid.then(|| IdClaims {
             iss: realm.issuer.clone(),
@@ -78,9 +110,20 @@ impl Issue {
             amr: grant.amr.clone(),
             sid: grant.sid.clone(),
             at_hash: None,
+            c_hash: None,
+            extra: Map::new(),
         });
         let lifetime_seconds = realm.policy.access_token_lifetime.num_seconds();
-        Self { access, id, refresh: None, scopes, lifetime_seconds }
+        Self {
+            access: Some(access),
+            access_alg: None,
+            id,
+            id_alg: client.metadata.id_token_alg(),
+            refresh: None,
+            code: None,
+            scopes,
+            lifetime_seconds,
+        }
     }
 
     /// RFC 9068 §2.2: a token of the client itself, whose subject is the client. No row stands behind it.
@@ -103,13 +146,23 @@ impl Issue {
             grant: None,
             account_generation: 0,
             client_generation: client.generation,
+            extra: Map::new(),
         };
         let lifetime_seconds = realm.policy.access_token_lifetime.num_seconds();
-        Self { access, id: None, refresh: None, scopes, lifetime_seconds }
+        Self {
+            access: Some(access),
+            access_alg: None,
+            id: None,
+            id_alg: client.metadata.id_token_alg(),
+            refresh: None,
+            code: None,
+            scopes,
+            lifetime_seconds,
+        }
     }
 
     /// OIDC Core §2: the nonce of the request, in the first ID token only.
-    pub(super) fn with_nonce(mut self, grant: &Grant) -> Self {
+    pub(crate) fn with_nonce(mut self, grant: &Grant) -> Self {
         if let Some(id) = &mut self.id {
             id.nonce.clone_from(&grant.nonce);
         }
@@ -121,23 +174,40 @@ impl Issue {
         self
     }
 
-    /// Signs and renders, after the commit. The ID token carries the hash of the access token beside it (T8).
+    /// OAuth 2.0 Multiple Response Types §3: what the authorization endpoint answers with.
+    pub(crate) fn for_response_type(mut self, asked: ResponseType, code: Option<Secret>) -> Self {
+        if !asked.token {
+            self.access = None;
+        }
+        if !asked.id_token {
+            self.id = None;
+        }
+        self.code = code;
+        self
+    }
+
+    /// Signs and renders, after the commit. The ID token carries the hashes of the access token and of the code that travel
+    /// beside it (T8).
     pub fn sign(self, keys: &Keyring) -> Result<TokenResponse, KeyringError> {
-        let access_token = keys.sign_access(&self.access)?;
+        let access_token = self.access.map(|claims| keys.sign_access(&claims, self.access_alg)).transpose()?;
+        let alg = self.id_alg;
         let id_token = self
             .id
             .map(|mut claims| {
-                claims.at_hash = Some(crate::jose::half_hash(&access_token));
-                keys.sign_id(&claims)
+                claims.at_hash = access_token.as_deref().map(|token| half_hash(alg, token));
+                claims.c_hash = self.code.as_ref().map(|code| half_hash(alg, code.expose()));
+                keys.sign_id(&claims, alg)
             })
             .transpose()?;
+        let issued = access_token.is_some();
         Ok(TokenResponse {
+            code: self.code.map(|code| code.expose().to_owned()),
             access_token,
-            token_type: "Bearer",
-            expires_in: self.lifetime_seconds,
+            token_type: issued.then_some("Bearer"),
+            expires_in: issued.then_some(self.lifetime_seconds),
             refresh_token: self.refresh.map(|token| token.expose().to_owned()),
             id_token,
-            scope: self.scopes.to_string(),
+            scope: issued.then(|| self.scopes.to_string()),
         })
     }
 }

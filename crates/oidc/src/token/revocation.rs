@@ -114,6 +114,7 @@ mod tests {
             grant: Some(grant().id),
             account_generation: 3,
             client_generation: 5,
+            extra: serde_json::Map::new(),
         }
     }
 

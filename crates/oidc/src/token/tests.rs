@@ -159,7 +159,7 @@ fn what_a_code_gives() {
     ] {
         assert_eq!(id[claim], value, "{claim}");
     }
-    assert_eq!(id["at_hash"], crate::jose::half_hash(answer["access_token"].as_str().unwrap()));
+    assert_eq!(id["at_hash"], crate::jose::half_hash(Alg::Rs256, answer["access_token"].as_str().unwrap()));
 }
 
 fn loaded(state: TokenState) -> refresh_token::Loaded {
@@ -215,7 +215,7 @@ fn the_successor_cannot_be_guessed_without_the_key() {
 #[test]
 fn trap_narrowing_is_for_one_answer() {
     let narrowed = refresh(Some("email openid"), Some(loaded(TokenState::Fresh)));
-    assert!(!narrowed.changes.iter().any(|change| matches!(change, Change::IssueCode(_))));
+    assert!(!narrowed.changes.iter().any(|change| matches!(change, Change::IssueGrant(_))));
     let (answer, access, _) = signed(narrowed.verdict.unwrap());
     assert_eq!((answer["scope"].as_str(), access["scope"].as_str()), (Some("email openid"), Some("email openid")));
     for wider in ["openid phone", "admin", "open\"id"] {

@@ -77,9 +77,10 @@ pub async fn list(desk: &Desk) -> Result<Vec<KeyView>, AdminError> {
 /// published until their last token has ended. Every node signs with the new keys within a second. Answers every key.
 pub async fn rotate(desk: &Desk, rotate: RotateKeys) -> Result<Vec<KeyView>, AdminError> {
     let algs = match rotate.alg.as_deref() {
-        None => Alg::ALL.to_vec(),
-        Some(name) => vec![Alg::parse(name).ok_or_else(|| unknown(name))?],
+        None => in_use(&desk.store).await?,
+        Some(name) => vec![Alg::parse(name).filter(|alg| alg.is_signing()).ok_or_else(|| unknown(name))?],
     };
+    provide(desk, &algs).await?;
     let fresh = make(algs).await?;
     let (mut turn, origin) = (entropy::turn()?, desk.origin.clone());
     let keys = desk
@@ -92,6 +93,40 @@ pub async fn rotate(desk: &Desk, rotate: RotateKeys) -> Result<Vec<KeyView>, Adm
         })
         .await?;
     Ok(keys.into_iter().map(KeyView::from).collect())
+}
+
+/// The algorithms there are keys for.
+#[expect(clippy::redundant_closure_for_method_calls, reason = "the method alone has one lifetime; the closure any")]
+async fn in_use(store: &Store) -> Result<Vec<Alg>, AdminError> {
+    let keys = store.read(|tx| tx.key_infos()).await?;
+    let signs = |alg: &Alg| keys.iter().any(|key| key.alg == *alg && key.state == KeyState::Active);
+    Ok(Alg::SIGNING.into_iter().filter(signs).collect())
+}
+
+/// Makes keys for algorithms that have none yet: one that signs and one that is published ahead. Every node knows them
+/// within a second.
+pub(crate) async fn provide(desk: &Desk, algs: &[Alg]) -> Result<(), AdminError> {
+    let known = in_use(&desk.store).await?;
+    let missing: Vec<Alg> = algs.iter().copied().filter(|alg| alg.is_signing() && !known.contains(alg)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let (mut active, next) = (make(missing.clone()).await?, make(missing).await?);
+    for key in &mut active {
+        key.state = KeyState::Active;
+    }
+    let (mut turn, origin) = (entropy::turn()?, desk.origin.clone());
+    desk.store
+        .transaction(move |tx| {
+            tx.lock_keys()?;
+            let made = tx.add_keys(active.into_iter().chain(next), &mut turn)?;
+            if made.is_empty() {
+                return Ok(());
+            }
+            record(tx, EventKind::KeyCreated, format!("key:{}", made.join(",")), (&mut turn, &origin))
+        })
+        .await?;
+    Ok(())
 }
 
 /// Seals every stored key under the newest secret key. What the keys produce does not change; doing it twice changes
@@ -156,7 +191,7 @@ pub async fn keep(store: &Store, every: Option<Duration>) -> Result<usize, Admin
 /// The algorithms whose keys the schedule wants rotated.
 fn due(keys: &[KeyInfo], every: Option<Duration>, now: DateTime<Utc>) -> Vec<Alg> {
     let Some(every) = every else { return Vec::new() };
-    Alg::ALL.into_iter().filter(|alg| rotation::is_due(keys, *alg, every, now)).collect()
+    Alg::SIGNING.into_iter().filter(|alg| rotation::is_due(keys, *alg, every, now)).collect()
 }
 
 /// Makes the keys before the transaction: an RSA key takes a while, and a connection is not held for it.
@@ -199,6 +234,6 @@ fn record(
 }
 
 fn unknown(name: &str) -> AdminError {
-    let known = Alg::ALL.map(Alg::as_str).join(", ");
+    let known = Alg::SIGNING.map(Alg::as_str).join(", ");
     AdminError::invalid("unknown_algorithm", "alg", format!("There are no keys for {name:?}: use one of {known}."))
 }

@@ -2,10 +2,10 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use signet_oidc::{
     client::ApplicationType,
-    policy::{PkceRule, RefreshRotation},
+    policy::{PkceRule, RefreshRotation, RequestObjects},
 };
 
 use super::command::{Command, Reply, Run, to_value};
@@ -75,10 +75,13 @@ pub struct CreateClient {
     /// `authorization_code` and `refresh_token` when not given.
     #[arg(long = "grant-type", value_name = "TYPE")]
     grant_types: Vec<String>,
+    /// Response types it may use, such as `code id_token`; they follow from its grant types when not given.
+    #[arg(long = "response-type", value_name = "TYPE")]
+    response_types: Vec<String>,
     /// Scopes it may ask for; `openid profile email address phone offline_access` when not given.
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
-    /// `client_secret_basic`, `client_secret_post`, or `none` for a public client.
+    /// `client_secret_basic`, `client_secret_post`, `client_secret_jwt`, `private_key_jwt`, or `none` for a public client.
     #[arg(long = "auth-method", value_name = "METHOD", default_value = "client_secret_basic")]
     auth_method: String,
     /// Ours: people are not asked for consent.
@@ -96,6 +99,15 @@ pub struct CreateClient {
     /// Whether each use of a refresh token gives a new one; with a public client it does all the same.
     #[arg(long, value_enum, default_value_t)]
     refresh_rotation: Rotation,
+    /// Whether it may send `plain` challenges.
+    #[arg(long)]
+    pkce_plain: bool,
+    /// Whether parameters beside a request object count.
+    #[arg(long, value_enum, default_value_t)]
+    request_objects: Objects,
+    /// Further members of its registration, as a JSON object: `{"subject_type":"pairwise"}`.
+    #[arg(long, value_name = "JSON", value_parser = members)]
+    metadata: Option<Map<String, Value>>,
     /// The client's identifier; made when not given.
     #[arg(long = "client-id", value_name = "ID")]
     client_id: Option<String>,
@@ -118,10 +130,14 @@ pub struct UpdateClient {
     /// Grant types it may use, all of them.
     #[arg(long = "grant-type", value_name = "TYPE")]
     grant_types: Vec<String>,
+    /// Response types it may use, all of them.
+    #[arg(long = "response-type", value_name = "TYPE")]
+    response_types: Vec<String>,
     /// Scopes it may ask for, all of them.
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
-    /// `client_secret_basic`, `client_secret_post` or `none`. From `none` to another a secret is made.
+    /// `client_secret_basic`, `client_secret_post`, `client_secret_jwt`, `private_key_jwt` or `none`. A secret is made where
+    /// the new method needs one and the old one had none, or one that cannot be used.
     #[arg(long = "auth-method", value_name = "METHOD")]
     auth_method: Option<String>,
     /// Whether it is ours: people are not asked for consent.
@@ -139,6 +155,15 @@ pub struct UpdateClient {
     /// Whether each use of a refresh token gives a new one.
     #[arg(long, value_enum)]
     refresh_rotation: Option<Rotation>,
+    /// Whether it may send `plain` challenges.
+    #[arg(long, value_name = "BOOL")]
+    pkce_plain: Option<bool>,
+    /// Whether parameters beside a request object count.
+    #[arg(long, value_enum)]
+    request_objects: Option<Objects>,
+    /// Further members of its registration, as a JSON object; `null` puts back a default.
+    #[arg(long, value_name = "JSON", value_parser = members)]
+    metadata: Option<Map<String, Value>>,
     /// What is to be empty; may be given several times.
     #[arg(long, value_enum, value_name = "WHAT")]
     clear: Vec<Clear>,
@@ -165,6 +190,30 @@ pub enum Rotation {
     On,
     /// The token stays.
     Off,
+}
+
+/// How a request object and the parameters beside it go together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub enum Objects {
+    /// What is inside wins, what is only outside counts too.
+    #[default]
+    Merge,
+    /// What is outside is ignored.
+    Exclusive,
+}
+
+impl From<Objects> for RequestObjects {
+    fn from(objects: Objects) -> Self {
+        match objects {
+            Objects::Merge => Self::Merge,
+            Objects::Exclusive => Self::Exclusive,
+        }
+    }
+}
+
+/// Reads a JSON object from the command line.
+fn members(text: &str) -> Result<Map<String, Value>, String> {
+    serde_json::from_str(text).map_err(|error| format!("a JSON object is needed: {error}"))
 }
 
 /// What can be made empty.
@@ -213,6 +262,10 @@ impl From<CreateClient> for NewClient {
             default_audience: create.audience,
             pkce: Some(create.pkce.into()),
             refresh_rotation: Some(create.refresh_rotation.into()),
+            response_types: some(create.response_types),
+            pkce_plain: create.pkce_plain,
+            request_objects: Some(create.request_objects.into()),
+            members: create.metadata.unwrap_or_default(),
         }
     }
 }
@@ -238,6 +291,10 @@ impl From<UpdateClient> for ClientChange {
             default_audience: update.audience.map(Some).or_else(|| cleared(Clear::Audience).then_some(None)),
             pkce: update.pkce.map(Into::into),
             refresh_rotation: update.refresh_rotation.map(Into::into),
+            response_types: some(update.response_types),
+            pkce_plain: update.pkce_plain,
+            request_objects: update.request_objects.map(Into::into),
+            members: update.metadata.unwrap_or_default(),
         }
     }
 }
@@ -283,6 +340,8 @@ fn refused(error: AdminError) -> Reply {
             Some("post_logout_redirect_uris") => Some("--post-logout-redirect-uri"),
             Some("grant_types") => Some("--grant-type"),
             Some("scope") => Some("--scope"),
+            Some("response_types") => Some("--response-type"),
+            Some("metadata") => Some("--metadata"),
             Some("token_endpoint_auth_method") => Some("--auth-method"),
             Some("default_audience") => Some("--audience"),
             Some("client_id") => Some("--client-id"),
@@ -327,6 +386,7 @@ fn shown(client: &ClientView) -> Reply {
         ("redirect URIs", list(&client.redirect_uris)),
         ("after sign-out", list(&client.post_logout_redirect_uris)),
         ("grant types", client.grant_types.join(" ")),
+        ("response types", client.response_types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
         ("scope", client.scope.clone()),
         ("authenticates by", client.token_endpoint_auth_method.clone()),
         ("first party", client.first_party.to_string()),

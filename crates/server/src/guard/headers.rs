@@ -18,7 +18,7 @@ use super::{
     gate::Declared,
     route::{Csp, Headers},
 };
-use crate::{app::App, call::RequestId};
+use crate::{app::App, call::RequestId, pages::deliver::PostsItself};
 
 /// Sent with every answer.
 const ALWAYS: [(HeaderName, &str); 4] = [
@@ -56,6 +56,14 @@ impl Csp {
     }
 }
 
+/// The policy of a form that posts itself to an application: one script by nonce, and no `form-action` (protocol O2, A18).
+fn form_post(nonce: &str) -> String {
+    format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; base-uri 'none'; \
+         frame-ancestors 'none'"
+    )
+}
+
 /// Within the layer that names the request, outside everything else.
 pub async fn layer(
     request: ServiceRequest,
@@ -70,7 +78,12 @@ pub async fn layer(
         Ok(mut response) => {
             // The exceptions are declared on the route page; what has no route has none.
             let declared = response.request().extensions().get::<Declared>().map(|declared| declared.0);
-            scene.complete(response.headers_mut(), declared.unwrap_or(Headers::STRICT));
+            let declared = declared.unwrap_or(Headers::STRICT);
+            let form = response.response().extensions().get::<PostsItself>().cloned().filter(|_| declared.posts);
+            scene.complete(response.headers_mut(), declared);
+            if let Some(policy) = form.and_then(|form| HeaderValue::from_str(&form_post(&form.nonce)).ok()) {
+                response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+            }
             Ok(response)
         }
         // The handler panicked.

@@ -78,21 +78,23 @@ pub struct Headers {
     pub cors: bool,
     /// An application that opened the page as a popup keeps hold of it: no `Cross-Origin-Opener-Policy`.
     pub popup: bool,
+    /// May answer with a form that posts itself to an application: then its policy allows one script by nonce, and the form.
+    pub posts: bool,
 }
 
 impl Headers {
     /// No exception.
-    pub const STRICT: Self = Self { csp: Csp::Strict, cors: false, popup: false };
+    pub const STRICT: Self = Self { csp: Csp::Strict, cors: false, popup: false, posts: false };
     /// Pages whose post may end at an application.
-    pub const INTERACTION: Self = Self { csp: Csp::Interaction, cors: false, popup: true };
+    pub const INTERACTION: Self = Self { csp: Csp::Interaction, cors: false, popup: true, posts: true };
     /// The authorization endpoint, which shows errors and otherwise redirects.
-    pub const POPUP: Self = Self { csp: Csp::Strict, cors: false, popup: true };
+    pub const POPUP: Self = Self { csp: Csp::Strict, cors: false, popup: true, posts: true };
     /// Protocol endpoints that scripts of applications call.
-    pub const CORS: Self = Self { csp: Csp::Strict, cors: true, popup: false };
+    pub const CORS: Self = Self { csp: Csp::Strict, cors: true, popup: false, posts: false };
     /// The page of sign-in links, whose script moves the code out of the address.
-    pub const SCRIPT: Self = Self { csp: Csp::Script, cors: false, popup: false };
+    pub const SCRIPT: Self = Self { csp: Csp::Script, cors: false, popup: false, posts: false };
     /// Swagger UI.
-    pub const DOCS: Self = Self { csp: Csp::Docs, cors: false, popup: false };
+    pub const DOCS: Self = Self { csp: Csp::Docs, cors: false, popup: false, posts: false };
 }
 
 /// A line as data: `signet routes` prints it, tests walk it.

@@ -14,7 +14,7 @@ use crate::{
     app::App,
     call, entropy,
     pages::{
-        PageError, answer,
+        PageError, answer, deliver,
         interact::{Step, proceed},
         see_other,
     },
@@ -33,7 +33,7 @@ pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRes
         let request = match authorize::read(&params, client.as_deref(), hint, &app.realm()) {
             Ok(request) => request,
             Err(AuthorizeError::Page(error)) => return Err(PageError::Request(error)),
-            Err(AuthorizeError::Redirect(delivery, error)) => return Ok(see_other(&delivery.error_url(&error))),
+            Err(AuthorizeError::Redirect(delivery, error)) => return deliver::send(&app, delivery.error(&error)),
         };
         match client {
             Some(client) => proceed(&app, &http, (request, client), Step::Arrived).await,

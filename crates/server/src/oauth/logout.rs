@@ -116,6 +116,7 @@ async fn requested(app: &Data<App>, http: &HttpRequest, params: Params) -> Resul
                 client: client.as_deref(),
                 session: session.as_ref(),
                 sid_key: &shared.sid_key,
+                pairwise_key: &shared.pairwise_key,
             };
             let plan = logout::decide(&params, &facts);
             let account = session.as_ref().map(|session| session.username.clone());

@@ -6,6 +6,7 @@ use actix_web::{
 };
 use signet_oidc::{
     client::ClientSource,
+    consent::Consented,
     interaction::{Interaction, Refusal},
     scope,
     subject::Session,
@@ -68,9 +69,20 @@ fn view(app: &App, held: &Held, session: &Session, csrf: String) -> Consent {
         client_host: host.unwrap_or_else(|| "an app on this device".to_owned()),
         unverified: held.client.source != ClientSource::Admin,
         account: session.username.clone(),
-        scopes: lines(&held.interaction.request.scopes, administers),
+        scopes: asked(&Consented::asked_by(&held.interaction.request), administers),
         switch_href: held.href("/signin"),
     }
+}
+
+/// Everything that is asked for: scopes, single claims, APIs.
+fn asked(asked: &Consented, administers: bool) -> Vec<ScopeLine> {
+    let claim =
+        |name: &String| ScopeLine { name: name.clone(), description: format!("See your {}", name.replace('_', " ")) };
+    let api = |name: &String| ScopeLine { name: name.clone(), description: "Use this API on your behalf".to_owned() };
+    let mut all = lines(&asked.scopes, administers);
+    all.extend(asked.claims.iter().map(claim));
+    all.extend(asked.resources.iter().map(api));
+    all
 }
 
 /// The scopes asked for, in the order of the standard's list, others after them. Where the tokens are for our own API,

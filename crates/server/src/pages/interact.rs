@@ -8,9 +8,9 @@ use signet_oidc::{
     Outcome, Params, Turn,
     authorize::{self, AuthorizeRequest, Facts, Next, Question, Stage},
     client::Client,
+    consent::Consented,
     id::InteractionId,
     interaction::{Interaction, Origin, Refusal, SEALED_LIMIT, VERSION},
-    scope::Scopes,
     secret::{Digest, Secret},
 };
 use signet_storage::{Apply, StoreError, seal::Purpose};
@@ -19,7 +19,7 @@ use crate::{
     app::App,
     call, entropy,
     guard::csrf::Forged,
-    pages::{PageError, see_other, view::Link},
+    pages::{PageError, deliver, see_other, view::Link},
 };
 
 /// The parameter that carries an interaction: sealed, or the id of a stored one.
@@ -179,7 +179,7 @@ pub async fn proceed(
             .transaction(move |tx| {
                 let now = turn.now();
                 let session = tx.session(&handle.digest(), now, now + shared.realm().policy.session_idle)?;
-                let mut consented = Scopes::default();
+                let mut consented = Consented::default();
                 if let Some(session) = &session
                     && !client.first_party
                 {
@@ -211,7 +211,14 @@ pub async fn proceed(
                         consented: agreed,
                     };
                 }
-                let facts = Facts { client: &client, session, consented, stage, sid_key: &shared.sid_key };
+                let facts = Facts {
+                    client: &client,
+                    session,
+                    consented,
+                    stage,
+                    sid_key: &shared.sid_key,
+                    pairwise_key: &shared.pairwise_key,
+                };
                 let Outcome { changes, verdict } = authorize::decide(&request, &facts, &shared.realm(), &mut turn);
                 let applied = tx.apply(changes, &mut turn, &origin)?;
                 let decided = if applied.is_err() { Decided::Completed } else { Decided::Next(verdict) };
@@ -228,17 +235,27 @@ pub async fn proceed(
             expires: interaction.expires,
             consented: false,
         });
-        let facts =
-            Facts { client: &client, session: None, consented: Scopes::default(), stage, sid_key: &app.sid_key };
+        let facts = Facts {
+            client: &client,
+            session: None,
+            consented: Consented::default(),
+            stage,
+            sid_key: &app.sid_key,
+            pairwise_key: &app.pairwise_key,
+        };
         Decided::Next(authorize::decide(&request, &facts, &app.realm(), &mut turn).verdict)
     };
 
     match decided {
         Decided::Forged => Err(Forged.into()),
         Decided::Completed => Err(Refusal::Completed.into()),
-        Decided::Next(Err(error)) => Ok(leave(app, http, &delivery.error_url(&error))),
-        Decided::Next(Ok(Next::Deliver { delivery, code })) => {
-            Ok(leave(app, http, &delivery.url(&[("code", code.expose())])))
+        Decided::Next(Err(error)) => leave(app, http, delivery.error(&error)),
+        Decided::Next(Ok(Next::Deliver { delivery, issue })) => {
+            // Signing follows the commit.
+            let issued = issue.sign(&app.published().keyring)?;
+            let parameters = issued.parameters();
+            let pairs: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (*name, value.as_ref())).collect();
+            leave(app, http, delivery.answer(&pairs))
         }
         Decided::Next(Ok(Next::Ask(question))) => {
             let (sealed, fresh) = match sealed {
@@ -261,12 +278,12 @@ pub async fn proceed(
 
 /// To the application. The browser's cookie is set again: at that, browsers drop the pages that they keep whole for the
 /// way back, and ask us, who say that the sign-in is completed.
-fn leave(app: &App, http: &HttpRequest, location: &str) -> HttpResponse {
-    let mut response = see_other(location);
+fn leave(app: &App, http: &HttpRequest, answer: authorize::Answer) -> Result<HttpResponse, PageError> {
+    let mut response = deliver::send(app, answer)?;
     if let Some(browser) = app.cookies.browser(http) {
         let _ = response.add_cookie(&app.cookies.set_browser(&browser));
     }
-    response
+    Ok(response)
 }
 
 /// `GET /continue`: after sign-in or registration, on to consent or back to the application.

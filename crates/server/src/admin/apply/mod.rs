@@ -15,11 +15,12 @@ use serde::Serialize;
 use signet_oidc::{
     client::ClientSource,
     id::ClientId,
+    jose::Alg,
     secret::{Digest, Secret},
 };
 use signet_storage::{clients::ClientFilter, resources::ResourceFilter};
 
-use super::{Act, AdminError, Desk, Refusal, clients, resources};
+use super::{Act, AdminError, Desk, Refusal, clients, keys, resources};
 use crate::startup::PLAYGROUND_CLIENT;
 
 pub use secrets::Secrets;
@@ -118,6 +119,14 @@ pub async fn apply(
     secrets: Secrets,
     expected: Option<String>,
 ) -> Result<Applied, AdminError> {
+    let algs = |name: &Option<String>| name.as_deref().and_then(Alg::parse);
+    let clients = state.clients.iter().flat_map(|section| &section.items);
+    let resources = state.resources.iter().flat_map(|section| &section.items);
+    let wanted: Vec<Alg> = clients
+        .flat_map(|client| clients::signing_algs(&client.members))
+        .chain(resources.filter_map(|resource| algs(&resource.access_token_alg)))
+        .collect();
+    keys::provide(desk, &wanted).await?;
     desk.act(move |act| {
         let applied = work(act, &state, &secrets)?;
         if expected.is_some_and(|expected| expected != applied.plan.fingerprint()) {
@@ -251,8 +260,8 @@ fn apply_client(
         return Ok((Action::Create, Vec::new(), made.client_secret));
     }
     let record = clients::locked(act, &id)?;
-    let settings = clients::Settings::of_new(wanted.to_new()).check(&act.desk.realm)?;
-    let mut changed = owned(&settings.differences(&clients::Settings::of(&record.client)));
+    let settings = clients::Settings::of_new(wanted.to_new())?.check(&act.desk.realm)?;
+    let mut changed = settings.differences(&clients::Settings::of(&record.client));
     let written = clients::write_settings(act, record, settings, given.clone())?;
     if let Some(given) = given
         && clients::set_secret(act, &id, &given)?

@@ -3,12 +3,17 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use signet_oidc::{
     client::ApplicationType,
-    policy::{PkceRule, RefreshRotation},
+    policy::{PkceRule, RefreshRotation, RequestObjects},
 };
 
-use crate::admin::{clients::NewClient, resources::NewResource, roles::NewRole};
+use crate::admin::{
+    clients::{self, NewClient},
+    resources::NewResource,
+    roles::NewRole,
+};
 
 /// The version of the file this build understands.
 pub const VERSION: u32 = 1;
@@ -52,7 +57,6 @@ pub struct Section<T> {
 
 /// A client as it is to be. What is not given has the default of its member, as with `signet client create`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ClientState {
     /// Its identifier.
     pub client_id: String,
@@ -67,6 +71,9 @@ pub struct ClientState {
     /// Grant types it may use.
     #[serde(default)]
     pub grant_types: Option<Vec<String>>,
+    /// Response types it may use.
+    #[serde(default)]
+    pub response_types: Option<Vec<String>>,
     /// Scopes it may ask for, separated by spaces.
     #[serde(default)]
     pub scope: Option<String>,
@@ -88,12 +95,21 @@ pub struct ClientState {
     /// `on` or `off`.
     #[serde(default)]
     pub refresh_rotation: Option<RefreshRotation>,
+    /// Whether it may send `plain` challenges.
+    #[serde(default)]
+    pub pkce_plain: bool,
+    /// `merge` or `exclusive`.
+    #[serde(default)]
+    pub request_objects: Option<RequestObjects>,
     /// The file that holds its secret, read by the command line. Without it a secret is made and shown once.
     #[serde(default)]
     pub secret_file: Option<PathBuf>,
     /// The environment variable of the command line that holds its secret.
     #[serde(default)]
     pub secret_env: Option<String>,
+    /// Further members of OIDC Registration §2, by their names; unknown ones are refused.
+    #[serde(flatten)]
+    pub members: Map<String, Value>,
 }
 
 impl ClientState {
@@ -112,6 +128,10 @@ impl ClientState {
             default_audience: self.default_audience.clone(),
             pkce: self.pkce,
             refresh_rotation: self.refresh_rotation,
+            response_types: self.response_types.clone(),
+            pkce_plain: self.pkce_plain,
+            request_objects: self.request_objects,
+            members: self.members.clone(),
         }
     }
 }
@@ -174,6 +194,8 @@ impl State {
             }
         }
         for client in self.clients.iter().flat_map(|section| &section.items) {
+            clients::check_members(&client.members)
+                .map_err(|error| format!("client {:?}: {error}", client.client_id))?;
             if client.secret_file.is_some() && client.secret_env.is_some() {
                 return Err(format!("client {:?}: give secret_file or secret_env, not both", client.client_id));
             }
@@ -204,10 +226,10 @@ mod tests {
             ("", ["line 1", ""]),
             ("version: 2", ["version", "understands 1"]),
             ("version: 1\nclient:\n  items: []\n", ["client", "line 2"]),
-            ("version: 1\nclients:\n  items:\n    - client_id: a\n      colour: red\n", ["colour", "line 5"]),
+            ("version: 1\nclients:\n  items:\n    - client_id: a\n      colour: red\n", ["colour", "\"a\""]),
             (
                 "version: 1\nclients:\n  items:\n    - client_id: a\n      client_name: A\n      client_secret: x\n",
-                ["client_secret", "line 6"],
+                ["client_secret", "\"a\""],
             ),
             (
                 "version: 1\nclients:\n  items:\n    - client_id: a\n      client_name: A\n      first_party: yes\n",

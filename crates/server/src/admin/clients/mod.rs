@@ -1,5 +1,6 @@
 //! Clients: applications that sign people in, and services.
 
+mod members;
 mod settings;
 mod view;
 
@@ -12,14 +13,16 @@ use signet_oidc::{
 use signet_rbac::{Holder, Permission, PermissionSet};
 use signet_storage::clients::{ClientFilter, ClientRecord};
 
-use super::{Act, AdminError, Desk, Page, Paging};
+use super::{Act, AdminError, Desk, Page, Paging, keys};
 use crate::startup::PLAYGROUND_CLIENT;
 
+pub(crate) use members::signing_algs;
 pub use settings::Settings;
 pub use view::{ClientChange, ClientIssued, ClientView, NewClient, RotateSecret};
 
 /// Registers a client. Its secret, where it has one, is in the answer and nowhere else.
 pub async fn create(desk: &Desk, new: NewClient) -> Result<ClientIssued, AdminError> {
+    keys::provide(desk, &members::signing_algs(&new.members)).await?;
     desk.act(move |act| create_in(act, new, None)).await
 }
 
@@ -41,6 +44,7 @@ pub async fn list(desk: &Desk, paging: Paging) -> Result<Page<ClientView>, Admin
 /// Changes what the change names. A client that comes to authenticate with a secret is given one.
 pub async fn update(desk: &Desk, client_id: &str, change: ClientChange) -> Result<ClientIssued, AdminError> {
     let id = parse(client_id)?;
+    keys::provide(desk, &members::signing_algs(&change.members)).await?;
     desk.act(move |act| update_in(act, &id, change)).await
 }
 
@@ -56,22 +60,20 @@ pub async fn rotate_secret(desk: &Desk, client_id: &str, how: RotateSecret) -> R
     desk.act(move |act| {
         let record = locked(act, &id)?;
         let secret = act.turn.secret();
-        let digest = ClientSecret::Hashed(secret.digest());
-        let auth = match record.client.auth {
-            ClientAuth::None => {
+        let auth = match with_secret(&record.client.auth, &secret) {
+            Some(auth) => auth,
+            None => {
                 return Err(AdminError::conflict(
                     "public_client",
-                    "A client with token_endpoint_auth_method `none` has no secret. Change the method to give it one.",
+                    "A client with this token_endpoint_auth_method has no secret. Change the method to give it one.",
                 ));
             }
-            ClientAuth::SecretBasic(_) => ClientAuth::SecretBasic(digest),
-            ClientAuth::SecretPost(_) => ClientAuth::SecretPost(digest),
         };
         let at = act.turn.now();
         if how.end_tokens {
             act.tx.end_client_tokens(&record.client, at)?;
         }
-        let written = act.tx.update_client(&Client { auth, ..record.client }, at)?;
+        let written = act.tx.update_client(&Client { auth, ..record.client }, act.turn)?;
         let detail = how.end_tokens.then(|| "tokens_ended".to_owned());
         act.record(EventKind::ClientSecretRotated, object(&id), Some(&written.client), detail)?;
         Ok(ClientIssued { client: ClientView::of(&written), client_secret: Some(secret) })
@@ -89,7 +91,7 @@ pub async fn disable(desk: &Desk, client_id: &str) -> Result<ClientView, AdminEr
         }
         let at = act.turn.now();
         act.tx.end_client_tokens(&record.client, at)?;
-        let written = act.tx.update_client(&Client { disabled: true, ..record.client }, at)?;
+        let written = act.tx.update_client(&Client { disabled: true, ..record.client }, act.turn)?;
         act.record(EventKind::ClientDisabled, object(&id), Some(&written.client), None)?;
         Ok(ClientView::of(&written))
     })
@@ -104,7 +106,7 @@ pub async fn enable(desk: &Desk, client_id: &str) -> Result<ClientView, AdminErr
         if !record.client.disabled {
             return Ok(ClientView::of(&record));
         }
-        let written = act.tx.update_client(&Client { disabled: false, ..record.client }, act.turn.now())?;
+        let written = act.tx.update_client(&Client { disabled: false, ..record.client }, act.turn)?;
         within_reach(act, &written.client)?;
         act.record(EventKind::ClientEnabled, object(&id), Some(&written.client), None)?;
         Ok(ClientView::of(&written))
@@ -138,12 +140,11 @@ pub(crate) fn create_in(
         ));
     }
     let made = act.turn.secret();
-    let settings = Settings::of_new(new).check(&act.desk.realm)?;
+    let settings = Settings::of_new(new)?.check(&act.desk.realm)?;
     let secret = settings.wants_secret().then_some(made);
-    let digest = given.or(secret.as_ref()).map(Secret::digest);
-    let client = settings.into_client(id, digest)?;
+    let client = settings.into_client(id, given.or(secret.as_ref()))?;
     within_reach(act, &client)?;
-    let Some(written) = act.tx.create_client(&client, act.turn.now())? else {
+    let Some(written) = act.tx.create_client(&client, act.turn)? else {
         return Err(AdminError::conflict("client_exists", "There is a client with this identifier. Choose another."));
     };
     act.record(EventKind::ClientCreated, object(&client.id), Some(&written.client), None)?;
@@ -164,7 +165,7 @@ pub(crate) fn update_in(
             "Somebody else changed the client meanwhile. Read it again and repeat the change.",
         ));
     }
-    let settings = Settings::of(&record.client).with(change);
+    let settings = Settings::of(&record.client).with(change)?;
     write_settings(act, record, settings, None)
 }
 
@@ -188,11 +189,11 @@ pub(crate) fn write_settings(
     within_reach(act, &client)?;
     let at = act.turn.now();
     // What people agreed to was another audience: nothing given for that one counts for this one.
-    if changed.contains(&"default_audience") {
+    if changed.iter().any(|name| name == "default_audience") {
         act.tx.end_client_tokens(&client, at)?;
         act.tx.forget_consents_for(client.key)?;
     }
-    let written = act.tx.update_client(&client, at)?;
+    let written = act.tx.update_client(&client, act.turn)?;
     act.record(EventKind::ClientUpdated, object(&client.id), Some(&written.client), Some(changed.join(",")))?;
     Ok(ClientIssued { client: ClientView::of(&written), client_secret: secret })
 }
@@ -200,18 +201,29 @@ pub(crate) fn write_settings(
 /// Makes `given` the secret of a client that has one, if it is another. Answers whether it was.
 pub(crate) fn set_secret(act: &mut Act<'_, '_>, id: &ClientId, given: &Secret) -> Result<bool, AdminError> {
     let record = locked(act, id)?;
-    let digest = ClientSecret::Hashed(given.digest());
-    let auth = match &record.client.auth {
-        ClientAuth::None => return Ok(false),
-        ClientAuth::SecretBasic(_) => ClientAuth::SecretBasic(digest),
-        ClientAuth::SecretPost(_) => ClientAuth::SecretPost(digest),
-    };
+    let Some(auth) = with_secret(&record.client.auth, given) else { return Ok(false) };
     if auth == record.client.auth {
         return Ok(false);
     }
-    let written = act.tx.update_client(&Client { auth, ..record.client }, act.turn.now())?;
+    let written = act.tx.update_client(&Client { auth, ..record.client }, act.turn)?;
     act.record(EventKind::ClientSecretRotated, object(id), Some(&written.client), None)?;
     Ok(true)
+}
+
+/// Whether further members of a registration are known and have the right types.
+pub(crate) fn check_members(given: &serde_json::Map<String, serde_json::Value>) -> Result<(), AdminError> {
+    members::read(&signet_oidc::client::ClientMetadata::default(), given.clone()).map(|_| ())
+}
+
+/// The same method with another secret; none where the method has none.
+fn with_secret(auth: &ClientAuth, secret: &Secret) -> Option<ClientAuth> {
+    let hashed = ClientSecret::Hashed(secret.digest());
+    match auth {
+        ClientAuth::None | ClientAuth::PrivateKeyJwt => None,
+        ClientAuth::SecretBasic(_) => Some(ClientAuth::SecretBasic(hashed)),
+        ClientAuth::SecretPost(_) => Some(ClientAuth::SecretPost(hashed)),
+        ClientAuth::SecretJwt(_) => Some(ClientAuth::SecretJwt(secret.clone())),
+    }
 }
 
 /// [`delete`] within a greater act.

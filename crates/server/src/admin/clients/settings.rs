@@ -2,18 +2,18 @@
 
 use signet_oidc::{
     client::{
-        ApplicationType, Client, ClientAuth, ClientSecret, ClientSource, GRANT_CLIENT, GRANT_CODE, GRANT_REFRESH,
-        GRANT_TYPES, check_redirect_uri, is_local_redirect,
+        ApplicationType, Client, ClientAuth, ClientMetadata, ClientSecret, ClientSource, GRANT_CLIENT, GRANT_CODE,
+        GRANT_IMPLICIT, GRANT_REFRESH, GRANT_TYPES, ResponseType, check_redirect_uri, is_local_redirect,
     },
     id::{ClientId, ClientKey},
-    policy::{ClientPolicy, PkceRule, RefreshRotation},
+    policy::{ClientPolicy, PkceRule, RefreshRotation, RequestObjects},
     realm::Realm,
     scope::{self, Scopes},
-    secret::{Digest, Secret},
+    secret::Secret,
 };
 use url::Url;
 
-use super::{ClientChange, NewClient};
+use super::{ClientChange, NewClient, members};
 use crate::admin::AdminError;
 
 /// The greatest number of URIs of a kind.
@@ -35,6 +35,10 @@ pub struct Settings {
     default_audience: Option<String>,
     pkce: PkceRule,
     refresh_rotation: RefreshRotation,
+    pkce_plain: bool,
+    request_objects: RequestObjects,
+    response_types: Vec<ResponseType>,
+    metadata: ClientMetadata,
 }
 
 fn wrong(field: &'static str, message: impl Into<std::borrow::Cow<'static, str>>) -> AdminError {
@@ -43,16 +47,26 @@ fn wrong(field: &'static str, message: impl Into<std::borrow::Cow<'static, str>>
 
 impl Settings {
     /// Those of a new client, defaults filled in.
-    pub fn of_new(new: NewClient) -> Self {
+    pub fn of_new(new: NewClient) -> Result<Self, AdminError> {
         let custom_scheme = |uri: &String| is_local_redirect(uri) && !uri.starts_with("http");
         let native = !new.redirect_uris.is_empty() && new.redirect_uris.iter().all(custom_scheme);
         let application_type = if native { ApplicationType::Native } else { ApplicationType::Web };
+        let grant_types = new.grant_types.unwrap_or_else(|| vec![GRANT_CODE.to_owned(), GRANT_REFRESH.to_owned()]);
+        let response_types = match new.response_types {
+            Some(given) => members::response_types(&given)?,
+            None => members::response_types_of(&grant_types),
+        };
+        let metadata = members::read(&ClientMetadata::default(), new.members)?;
         let standard = || scope::STANDARD.iter().map(|(name, _)| *name).collect::<Scopes>().to_string();
-        Self {
+        Ok(Self {
             name: new.client_name,
             redirect_uris: new.redirect_uris,
             post_logout_redirect_uris: new.post_logout_redirect_uris,
-            grant_types: new.grant_types.unwrap_or_else(|| vec![GRANT_CODE.to_owned(), GRANT_REFRESH.to_owned()]),
+            grant_types,
+            response_types,
+            metadata,
+            pkce_plain: new.pkce_plain,
+            request_objects: new.request_objects.unwrap_or_default(),
             scope: new.scope.unwrap_or_else(standard),
             auth_method: new.token_endpoint_auth_method.unwrap_or_else(|| "client_secret_basic".to_owned()),
             application_type: new.application_type.unwrap_or(application_type),
@@ -60,7 +74,7 @@ impl Settings {
             default_audience: new.default_audience,
             pkce: new.pkce.unwrap_or_default(),
             refresh_rotation: new.refresh_rotation.unwrap_or_default(),
-        }
+        })
     }
 
     /// Those of a client that exists.
@@ -77,13 +91,28 @@ impl Settings {
             default_audience: client.default_audience.clone(),
             pkce: client.policy.pkce,
             refresh_rotation: client.policy.refresh_rotation,
+            pkce_plain: client.policy.pkce_plain,
+            request_objects: client.policy.request_objects,
+            response_types: client.response_types.clone(),
+            metadata: client.metadata.clone(),
         }
     }
 
     /// The same after a change.
-    #[must_use]
-    pub fn with(self, change: ClientChange) -> Self {
-        Self {
+    pub fn with(self, change: ClientChange) -> Result<Self, AdminError> {
+        let response_types = match (&change.response_types, &change.grant_types) {
+            (Some(given), _) => members::response_types(given)?,
+            // They follow the grant types where nobody chose among them.
+            (None, Some(grants)) if self.response_types == members::response_types_of(&self.grant_types) => {
+                members::response_types_of(grants)
+            }
+            (None, _) => self.response_types,
+        };
+        Ok(Self {
+            response_types,
+            metadata: members::read(&self.metadata, change.members)?,
+            pkce_plain: change.pkce_plain.unwrap_or(self.pkce_plain),
+            request_objects: change.request_objects.unwrap_or(self.request_objects),
             name: change.client_name.unwrap_or(self.name),
             redirect_uris: change.redirect_uris.unwrap_or(self.redirect_uris),
             post_logout_redirect_uris: change.post_logout_redirect_uris.unwrap_or(self.post_logout_redirect_uris),
@@ -95,7 +124,7 @@ impl Settings {
             default_audience: change.default_audience.unwrap_or(self.default_audience),
             pkce: change.pkce.unwrap_or(self.pkce),
             refresh_rotation: change.refresh_rotation.unwrap_or(self.refresh_rotation),
-        }
+        })
     }
 
     /// Every check, in order. Answers the settings as they are stored.
@@ -110,7 +139,7 @@ impl Settings {
             return Err(wrong("token_endpoint_auth_method", format!("{:?}: use one of {known}.", self.auth_method)));
         }
         let has = |name: &str| grant_types.iter().any(|given| given == name);
-        if has(GRANT_CODE) && redirect_uris.is_empty() {
+        if (has(GRANT_CODE) || has(GRANT_IMPLICIT)) && redirect_uris.is_empty() {
             return Err(wrong("redirect_uris", "Give a redirect URI: where are people sent back to?"));
         }
         if has(GRANT_CLIENT) && self.auth_method == "none" {
@@ -122,11 +151,17 @@ impl Settings {
         if let Some(audience) = &self.default_audience {
             check_audience(audience, realm)?;
         }
-        Ok(Self { name, redirect_uris, post_logout_redirect_uris, grant_types, scope, ..self })
+        let settings = Self { name, redirect_uris, post_logout_redirect_uris, grant_types, scope, ..self };
+        // How they go together is asked of a client that has them.
+        if let Some(id) = ClientId::parse("as-if") {
+            let auth = settings.auth(Some(&Secret::new(String::new())))?;
+            members::check(&settings.clone().fill(blank(id, auth)))?;
+        }
+        Ok(settings)
     }
 
     /// The members in which `self` differs, as they are named on the outside.
-    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+    pub fn differences(&self, other: &Self) -> Vec<String> {
         let members = [
             ("client_name", self.name == other.name),
             ("redirect_uris", self.redirect_uris == other.redirect_uris),
@@ -139,76 +174,109 @@ impl Settings {
             ("default_audience", self.default_audience == other.default_audience),
             ("pkce", self.pkce == other.pkce),
             ("refresh_rotation", self.refresh_rotation == other.refresh_rotation),
+            ("pkce_plain", self.pkce_plain == other.pkce_plain),
+            ("request_objects", self.request_objects == other.request_objects),
+            ("response_types", self.response_types == other.response_types),
         ];
-        members.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
+        let mut names: Vec<String> =
+            members.into_iter().filter(|(_, same)| !same).map(|(name, _)| name.to_owned()).collect();
+        names.extend(members::differences(&self.metadata, &other.metadata));
+        names
     }
 
     /// Whether such a client has a secret.
     pub fn wants_secret(&self) -> bool {
-        self.auth_method != "none"
+        !["none", "private_key_jwt"].contains(&&*self.auth_method)
     }
 
-    /// A new client.
-    pub(super) fn into_client(self, id: ClientId, secret: Option<Digest>) -> Result<Client, AdminError> {
-        let auth = self.auth(secret.map(ClientSecret::Hashed))?;
-        Ok(self.fill(Client {
-            key: ClientKey(0),
-            id,
-            name: String::new(),
-            source: ClientSource::Admin,
-            auth,
-            redirect_uris: Vec::new(),
-            post_logout_redirect_uris: Vec::new(),
-            grant_types: Vec::new(),
-            response_types: Vec::new(),
-            scopes: Scopes::default(),
-            first_party: false,
-            application_type: ApplicationType::Web,
-            default_audience: None,
-            policy: ClientPolicy::default(),
-            generation: 0,
-            disabled: false,
-        }))
+    /// A new client, with its secret where it needs one.
+    pub(super) fn into_client(self, id: ClientId, secret: Option<&Secret>) -> Result<Client, AdminError> {
+        let auth = self.auth(secret)?;
+        Ok(self.fill(blank(id, auth)))
     }
 
-    /// The changed client. One that comes to need a secret gets `made`, which is answered.
+    /// The changed client. One that comes to need a secret, or one of another kind, gets `made`, which is answered.
     pub(super) fn over(self, client: Client, made: Secret) -> Result<(Client, Option<Secret>), AdminError> {
         if self.first_party && client.source != ClientSource::Admin {
             return Err(wrong("first_party", "A client that registered itself stays a third party."));
         }
-        let (kept, secret) = match &client.auth {
-            ClientAuth::None if self.wants_secret() => (Some(ClientSecret::Hashed(made.digest())), Some(made)),
-            ClientAuth::None => (None, None),
-            ClientAuth::SecretBasic(secret) | ClientAuth::SecretPost(secret) => (Some(secret.clone()), None),
+        let auth = match (&client.auth, self.auth_method.as_str()) {
+            // The same secret, sent in another way.
+            (ClientAuth::SecretBasic(secret) | ClientAuth::SecretPost(secret), "client_secret_basic") => {
+                Some(ClientAuth::SecretBasic(secret.clone()))
+            }
+            (ClientAuth::SecretBasic(secret) | ClientAuth::SecretPost(secret), "client_secret_post") => {
+                Some(ClientAuth::SecretPost(secret.clone()))
+            }
+            (ClientAuth::SecretJwt(_), "client_secret_jwt") => Some(client.auth.clone()),
+            _ => None,
         };
-        let auth = self.auth(kept)?;
-        Ok((self.fill(Client { auth, ..client }), secret))
+        match auth {
+            Some(auth) => Ok((self.fill(Client { auth, ..client }), None)),
+            None => {
+                let auth = self.auth(Some(&made))?;
+                let secret = self.wants_secret().then_some(made);
+                Ok((self.fill(Client { auth, ..client }), secret))
+            }
+        }
     }
 
-    fn auth(&self, secret: Option<ClientSecret>) -> Result<ClientAuth, AdminError> {
+    fn auth(&self, secret: Option<&Secret>) -> Result<ClientAuth, AdminError> {
+        let hashed = |secret: &Secret| ClientSecret::Hashed(secret.digest());
         match (self.auth_method.as_str(), secret) {
             ("none", _) => Ok(ClientAuth::None),
-            ("client_secret_basic", Some(secret)) => Ok(ClientAuth::SecretBasic(secret)),
-            ("client_secret_post", Some(secret)) => Ok(ClientAuth::SecretPost(secret)),
+            ("private_key_jwt", _) => Ok(ClientAuth::PrivateKeyJwt),
+            ("client_secret_basic", Some(secret)) => Ok(ClientAuth::SecretBasic(hashed(secret))),
+            ("client_secret_post", Some(secret)) => Ok(ClientAuth::SecretPost(hashed(secret))),
+            ("client_secret_jwt", Some(secret)) => Ok(ClientAuth::SecretJwt(secret.clone())),
             _ => Err(wrong("token_endpoint_auth_method", "This method cannot be used here.")),
         }
     }
 
     fn fill(self, client: Client) -> Client {
-        let code = self.grant_types.iter().any(|name| name == GRANT_CODE);
         Client {
             name: self.name,
             redirect_uris: self.redirect_uris,
             post_logout_redirect_uris: self.post_logout_redirect_uris,
-            response_types: if code { vec!["code".to_owned()] } else { Vec::new() },
+            response_types: self.response_types,
+            metadata: self.metadata,
             grant_types: self.grant_types,
             scopes: self.scope.parse().unwrap_or_default(),
             first_party: self.first_party,
             application_type: self.application_type,
             default_audience: self.default_audience,
-            policy: ClientPolicy { pkce: self.pkce, refresh_rotation: self.refresh_rotation, ..client.policy },
+            policy: ClientPolicy {
+                pkce: self.pkce,
+                pkce_plain: self.pkce_plain,
+                refresh_rotation: self.refresh_rotation,
+                request_objects: self.request_objects,
+                ..client.policy
+            },
             ..client
         }
+    }
+}
+
+/// A client of which only who it is and how it authenticates is known.
+fn blank(id: ClientId, auth: ClientAuth) -> Client {
+    Client {
+        key: ClientKey(0),
+        id,
+        name: String::new(),
+        source: ClientSource::Admin,
+        auth,
+        redirect_uris: Vec::new(),
+        post_logout_redirect_uris: Vec::new(),
+        grant_types: Vec::new(),
+        response_types: Vec::new(),
+        scopes: Scopes::default(),
+        first_party: false,
+        application_type: ApplicationType::Web,
+        default_audience: None,
+        policy: ClientPolicy::default(),
+        metadata: ClientMetadata::default(),
+        generation: 0,
+        disabled: false,
     }
 }
 
@@ -302,7 +370,7 @@ mod tests {
     }
 
     fn checked(new: NewClient) -> Result<Settings, AdminError> {
-        Settings::of_new(new).check(&realm())
+        Settings::of_new(new)?.check(&realm())
     }
 
     /// R-37: defaults are filled in, and what is stored is the same whatever order it was given in.
@@ -317,7 +385,7 @@ mod tests {
             token_endpoint_auth_method: Some("client_secret_basic".to_owned()),
             ..good()
         };
-        assert_eq!(checked(turned).unwrap().differences(&stored), Vec::<&str>::new());
+        assert_eq!(checked(turned).unwrap().differences(&stored), Vec::<String>::new());
         let native = NewClient { redirect_uris: vec!["com.example.app:/cb".to_owned()], ..good() };
         assert_eq!(checked(native).unwrap().application_type, ApplicationType::Native);
     }
@@ -367,9 +435,9 @@ mod tests {
     fn changes_are_partial() {
         let stored = checked(NewClient { default_audience: Some("https://api.example".to_owned()), ..good() }).unwrap();
         let change: ClientChange = serde_json::from_str(r#"{"client_name": "New", "default_audience": null}"#).unwrap();
-        assert_eq!(stored.clone().with(change).differences(&stored), ["client_name", "default_audience"]);
+        assert_eq!(stored.clone().with(change).unwrap().differences(&stored), ["client_name", "default_audience"]);
         let nothing: ClientChange = serde_json::from_str("{}").unwrap();
-        assert_eq!(stored.clone().with(nothing), stored);
+        assert_eq!(stored.clone().with(nothing).unwrap(), stored);
         assert!(serde_json::from_str::<ClientChange>(r#"{"client_id": "other"}"#).is_err(), "the identifier stays");
     }
 }

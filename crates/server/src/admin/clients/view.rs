@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
 use signet_oidc::{
-    client::{ApplicationType, Client, ClientSource},
-    policy::{PkceRule, RefreshRotation},
+    client::{ApplicationType, Client, ClientAuth, ClientMetadata, ClientSecret, ClientSource, ResponseType},
+    policy::{PkceRule, RefreshRotation, RequestObjects},
     secret::{Digest, Secret},
 };
 use signet_storage::clients::ClientRecord;
@@ -12,7 +13,7 @@ use utoipa::ToSchema;
 
 /// A client to be registered. What is not given has the default of its member.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct NewClient {
     /// Its identifier; made when not given.
     pub client_id: Option<String>,
@@ -24,9 +25,12 @@ pub struct NewClient {
     pub post_logout_redirect_uris: Vec<String>,
     /// `authorization_code` and `refresh_token` when not given.
     pub grant_types: Option<Vec<String>>,
+    /// `code` with the grant type `authorization_code`, and every one that holds tokens with `implicit`, when not given.
+    pub response_types: Option<Vec<String>>,
     /// Scopes it may ask for, separated by spaces; `openid profile email address phone offline_access` when not given.
     pub scope: Option<String>,
-    /// `client_secret_basic` when not given, `client_secret_post`, or `none` for a public client.
+    /// `client_secret_basic` when not given, `client_secret_post`, `client_secret_jwt`, `private_key_jwt`, or `none` for a
+    /// public client.
     pub token_endpoint_auth_method: Option<String>,
     /// `web` or `native`; native where every redirect URI has a scheme of its own.
     #[schema(value_type = Option<String>)]
@@ -41,11 +45,21 @@ pub struct NewClient {
     /// `on` when not given, or `off`. Tokens of public clients rotate all the same.
     #[schema(value_type = Option<String>)]
     pub refresh_rotation: Option<RefreshRotation>,
+    /// Whether it may send `plain` challenges.
+    pub pkce_plain: bool,
+    /// `merge` when not given, or `exclusive`: whether parameters beside a request object count.
+    #[schema(value_type = Option<String>)]
+    pub request_objects: Option<RequestObjects>,
+    /// Further members of OIDC Registration §2, by their names: `jwks`, `id_token_signed_response_alg`, `subject_type`, …;
+    /// unknown ones are refused.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    pub members: Map<String, Value>,
 }
 
 /// What is changed of a client; members that are not given stay as they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct ClientChange {
     /// The `revision` this change is based on. With another one stored it is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,6 +76,9 @@ pub struct ClientChange {
     /// Grant types it may use, all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grant_types: Option<Vec<String>>,
+    /// Response types it may use, all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_types: Option<Vec<String>>,
     /// Scopes it may ask for, all of them, separated by spaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
@@ -87,6 +104,17 @@ pub struct ClientChange {
     #[schema(value_type = Option<String>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh_rotation: Option<RefreshRotation>,
+    /// Whether it may send `plain` challenges.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pkce_plain: Option<bool>,
+    /// `merge` or `exclusive`.
+    #[schema(value_type = Option<String>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_objects: Option<RequestObjects>,
+    /// Further members of OIDC Registration §2, by their names; `null` for the default. Unknown ones are refused.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    pub members: Map<String, Value>,
 }
 
 /// A member that is given, perhaps as `null`.
@@ -116,8 +144,9 @@ pub struct ClientView {
     pub post_logout_redirect_uris: Vec<String>,
     /// Grant types it may use.
     pub grant_types: Vec<String>,
-    /// Response types it may use; they follow from its grant types.
-    pub response_types: Vec<String>,
+    /// Response types it may use.
+    #[schema(value_type = Vec<String>)]
+    pub response_types: Vec<ResponseType>,
     /// Scopes it may ask for, separated by spaces.
     pub scope: String,
     /// How it authenticates.
@@ -135,6 +164,11 @@ pub struct ClientView {
     /// `on` or `off`.
     #[schema(value_type = String)]
     pub refresh_rotation: RefreshRotation,
+    /// Whether it may send `plain` challenges.
+    pub pkce_plain: bool,
+    /// `merge` or `exclusive`.
+    #[schema(value_type = String)]
+    pub request_objects: RequestObjects,
     /// Where the registration came from: `admin`, `dynamic` or `document`.
     pub source: &'static str,
     /// Whether it is switched off.
@@ -147,6 +181,10 @@ pub struct ClientView {
     pub updated_at: DateTime<Utc>,
     /// Changes with every change; give it to change only what was read.
     pub revision: String,
+    /// Further members of OIDC Registration §2 that differ from their defaults.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    pub metadata: ClientMetadata,
 }
 
 /// A client with the secret that was just made for it, shown this once.
@@ -184,6 +222,9 @@ impl ClientView {
             default_audience: client.default_audience.clone(),
             pkce: client.policy.pkce,
             refresh_rotation: client.policy.refresh_rotation,
+            pkce_plain: client.policy.pkce_plain,
+            request_objects: client.policy.request_objects,
+            metadata: client.metadata.clone(),
             source: match client.source {
                 ClientSource::Admin => "admin",
                 ClientSource::Dynamic => "dynamic",
@@ -201,11 +242,10 @@ impl ClientView {
 fn revision(client: &Client) -> String {
     let settings = format!("{client:?}");
     let secret = match &client.auth {
-        signet_oidc::client::ClientAuth::None => String::new(),
-        signet_oidc::client::ClientAuth::SecretBasic(signet_oidc::client::ClientSecret::Hashed(digest))
-        | signet_oidc::client::ClientAuth::SecretPost(signet_oidc::client::ClientSecret::Hashed(digest)) => {
-            digest.to_text()
-        }
+        ClientAuth::None | ClientAuth::PrivateKeyJwt => String::new(),
+        ClientAuth::SecretJwt(secret) => secret.digest().to_text(),
+        ClientAuth::SecretBasic(ClientSecret::Hashed(digest))
+        | ClientAuth::SecretPost(ClientSecret::Hashed(digest)) => digest.to_text(),
     };
     let text = Digest::of(format!("{settings}{secret}").as_bytes()).to_text();
     text.get(..22).unwrap_or(&text).to_owned()

@@ -6,17 +6,23 @@ mod check;
 mod view;
 
 use chrono::{DateTime, Utc};
-use signet_oidc::{change::EventKind, realm::Realm};
+use signet_oidc::{change::EventKind, jose::Alg, realm::Realm};
 use signet_storage::resources::{Resource, ResourceFilter, ResourceScope};
 
-use super::{Act, AdminError, Desk, Page, Paging};
+use super::{Act, AdminError, Desk, Page, Paging, keys};
 use check::check;
 
 pub use view::{NewResource, ResourceChange, ResourceView, ScopeView};
 
 /// Registers an API.
 pub async fn create(desk: &Desk, new: NewResource) -> Result<ResourceView, AdminError> {
+    keys::provide(desk, &algs(new.access_token_alg.as_deref())).await?;
     desk.act(move |act| create_in(act, new)).await
+}
+
+/// The algorithm an API wants its tokens signed with, as far as there is one.
+fn algs(name: Option<&str>) -> Vec<Alg> {
+    name.and_then(Alg::parse).into_iter().collect()
 }
 
 /// One API.
@@ -46,6 +52,7 @@ pub async fn list(desk: &Desk, paging: Paging) -> Result<Page<ResourceView>, Adm
 /// Changes what the change names.
 pub async fn update(desk: &Desk, identifier: &str, change: ResourceChange) -> Result<ResourceView, AdminError> {
     let wanted = changeable(&desk.realm, identifier)?;
+    keys::provide(desk, &algs(change.access_token_alg.as_ref().and_then(|given| given.as_deref()))).await?;
     desk.act(move |act| {
         let stored = act.tx.lock_resource(&wanted)?.ok_or_else(missing)?;
         let before = desired(&stored);

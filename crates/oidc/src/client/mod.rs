@@ -1,15 +1,23 @@
 //! A registered client (RFC 6749 §2, RFC 7591).
 
+mod metadata;
+mod response_type;
+
+pub use metadata::{ClaimMapping, ClaimSource, ClientMetadata, SubjectType};
+pub use response_type::{RESPONSE_TYPES, ResponseType};
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::{
+    claims,
     error::{ErrorCode, OAuthError},
     id::{ClientId, ClientKey},
     policy::{ClientPolicy, RefreshRotation},
     scope::{OFFLINE_ACCESS, Scopes},
-    secret::Digest,
+    secret::{DerivationKey, Digest, Secret},
+    subject::Account,
 };
 
 /// Where a registration came from.
@@ -36,6 +44,10 @@ pub enum ClientAuth {
     SecretBasic(ClientSecret),
     /// In the form body.
     SecretPost(ClientSecret),
+    /// OIDC Core §9: signed with the secret itself.
+    SecretJwt(Secret),
+    /// OIDC Core §9: signed with a key whose public part is registered.
+    PrivateKeyJwt,
 }
 
 impl ClientAuth {
@@ -45,11 +57,14 @@ impl ClientAuth {
             Self::None => "none",
             Self::SecretBasic(_) => "client_secret_basic",
             Self::SecretPost(_) => "client_secret_post",
+            Self::SecretJwt(_) => "client_secret_jwt",
+            Self::PrivateKeyJwt => "private_key_jwt",
         }
     }
 
     /// Every method that can be registered; discovery is built from it.
-    pub const METHODS: [&'static str; 3] = ["client_secret_basic", "client_secret_post", "none"];
+    pub const METHODS: [&'static str; 5] =
+        ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"];
 }
 
 /// How a client's secret is kept.
@@ -71,15 +86,15 @@ pub enum ApplicationType {
 }
 
 /// The grant types this provider serves, in the order discovery lists them.
-pub const GRANT_TYPES: [&str; 3] = [GRANT_CODE, GRANT_REFRESH, GRANT_CLIENT];
+pub const GRANT_TYPES: [&str; 4] = [GRANT_CODE, GRANT_REFRESH, GRANT_CLIENT, GRANT_IMPLICIT];
 /// RFC 6749 §4.1.
 pub const GRANT_CODE: &str = "authorization_code";
 /// RFC 6749 §6.
 pub const GRANT_REFRESH: &str = "refresh_token";
 /// RFC 6749 §4.4.
 pub const GRANT_CLIENT: &str = "client_credentials";
-/// The response types this provider serves.
-pub const RESPONSE_TYPES: [&str; 1] = ["code"];
+/// OAuth 2.0 Multiple Response Types §3, OIDC Core §3.2: tokens straight from the authorization endpoint.
+pub const GRANT_IMPLICIT: &str = "implicit";
 
 /// A client as decisions see it.
 #[derive(Debug, Clone)]
@@ -101,7 +116,7 @@ pub struct Client {
     /// Grant types it may use.
     pub grant_types: Vec<String>,
     /// Response types it may use.
-    pub response_types: Vec<String>,
+    pub response_types: Vec<ResponseType>,
     /// Scopes it may ask for.
     pub scopes: Scopes,
     /// Ours: no consent is asked.
@@ -112,6 +127,8 @@ pub struct Client {
     pub default_audience: Option<String>,
     /// Rules for this client.
     pub policy: ClientPolicy,
+    /// What else its registration says.
+    pub metadata: ClientMetadata,
     /// Copied into tokens; raising it ends them all.
     pub generation: i64,
     /// Whether an administrator switched it off.
@@ -143,6 +160,34 @@ impl Client {
     pub fn permitted(&self, asked: &Scopes) -> Scopes {
         let permitted = asked.intersection(&self.scopes);
         if self.may_use_grant(GRANT_REFRESH) { permitted } else { permitted.without(OFFLINE_ACCESS) }
+    }
+
+    /// Protocol A12: whether a single claim may be asked for: one of the token, one that a scope it may have releases, or one
+    /// of its own. What is not known here is nothing to ask for.
+    pub fn may_ask_claim(&self, name: &str) -> bool {
+        claims::PROTOCOL.contains(&name)
+            || claims::scope_of(name).is_some_and(|scope| self.scopes.contains(scope))
+            || self.metadata.claims.contains_key(name)
+    }
+
+    /// OIDC Core §8.1: what a pairwise subject is the same for: the host of the sector's address, or of the redirect URIs.
+    pub fn sector(&self) -> String {
+        let named = self.metadata.sector_identifier_uri.as_ref().or(self.redirect_uris.first());
+        let host = named.and_then(|uri| Url::parse(uri).ok()).and_then(|url| url.host_str().map(str::to_owned));
+        host.unwrap_or_else(|| self.id.as_str().to_owned())
+    }
+
+    /// OIDC Core §8: the subject identifier this client knows an account by.
+    pub fn subject_of(&self, account: &Account, pairwise: &DerivationKey) -> String {
+        match self.metadata.subject_type {
+            SubjectType::Public => account.subject.clone(),
+            SubjectType::Pairwise => pairwise.text(&[b"sub", self.sector().as_bytes(), account.subject.as_bytes()]),
+        }
+    }
+
+    /// RFC 8707 §2, R-47: whether tokens for that API may be asked for.
+    pub fn may_use_resource(&self, resource: &str) -> bool {
+        self.default_audience.as_deref() == Some(resource) || self.metadata.resources.iter().any(|one| one == resource)
     }
 
     /// Protocol A2: the registered URI equals the one sent in every byte; a native client's loopback port is free.

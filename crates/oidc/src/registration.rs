@@ -1,0 +1,262 @@
+//! What a registration may say (OIDC Registration §2, RFC 7591 §2; protocol R3): each member on its own, and how members go
+//! together. Administration and self-registration ask here.
+
+use serde_json::Value;
+use url::Url;
+
+use crate::{
+    client::{Client, ClientAuth, SubjectType, is_loopback_host},
+    jose::{Alg, JweAlg, JweEnc},
+};
+
+/// A member that cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{member}: {message}")]
+pub struct Wrong {
+    /// Its registered name.
+    pub member: &'static str,
+    /// What to change, in English.
+    pub message: String,
+}
+
+fn wrong<T>(member: &'static str, message: impl Into<String>) -> Result<T, Wrong> {
+    Err(Wrong { member, message: message.into() })
+}
+
+type Check = fn(&Client) -> Result<(), Wrong>;
+
+/// In this order; the first that does not hold is told.
+const CHECKS: [Check; 9] = [
+    response_types_fit_grant_types,
+    addresses_are_addresses,
+    keys_are_given_once,
+    keys_are_there_where_needed,
+    signature_algorithms_are_served,
+    encryption_is_complete,
+    pairwise_has_one_sector,
+    request_uris_are_fetchable,
+    lists_are_short,
+];
+
+/// Every check of what has no column of its own, and of how members go together.
+pub fn check(client: &Client) -> Result<(), Wrong> {
+    CHECKS.iter().try_for_each(|check| check(client))
+}
+
+/// OIDC Registration §2: a response type needs its grant types, and a front-channel grant type a response type.
+fn response_types_fit_grant_types(client: &Client) -> Result<(), Wrong> {
+    for asked in &client.response_types {
+        if let Some(missing) = asked.grant_types().find(|grant| !client.may_use_grant(grant)) {
+            return wrong("response_types", format!("\"{asked}\" needs the grant type {missing}."));
+        }
+    }
+    for grant in ["authorization_code", "implicit"] {
+        let used = client.response_types.iter().any(|asked| asked.grant_types().any(|needed| needed == grant));
+        if client.may_use_grant(grant) && !used {
+            return wrong("response_types", format!("The grant type {grant} needs a response type that uses it."));
+        }
+    }
+    Ok(())
+}
+
+/// Absolute, and https unless on this machine.
+fn address(member: &'static str, value: Option<&str>) -> Result<(), Wrong> {
+    let Some(value) = value else { return Ok(()) };
+    let good = value.len() <= 2_000
+        && value.bytes().all(|byte| byte.is_ascii_graphic())
+        && Url::parse(value).is_ok_and(|url| {
+            let private = !url.username().is_empty() || url.password().is_some();
+            !private && (url.scheme() == "https" || url.scheme() == "http" && is_loopback_host(&url))
+        });
+    if good { Ok(()) } else { wrong(member, format!("{value:?}: use an https address.")) }
+}
+
+fn addresses_are_addresses(client: &Client) -> Result<(), Wrong> {
+    let metadata = &client.metadata;
+    for (member, value) in [
+        ("jwks_uri", &metadata.jwks_uri),
+        ("sector_identifier_uri", &metadata.sector_identifier_uri),
+        ("initiate_login_uri", &metadata.initiate_login_uri),
+        ("client_uri", &metadata.client_uri),
+        ("logo_uri", &metadata.logo_uri),
+        ("policy_uri", &metadata.policy_uri),
+        ("tos_uri", &metadata.tos_uri),
+    ] {
+        address(member, value.as_deref())?;
+    }
+    Ok(())
+}
+
+/// OIDC Registration §2: `jwks` and `jwks_uri` must not be used together; a set holds public keys only.
+fn keys_are_given_once(client: &Client) -> Result<(), Wrong> {
+    let metadata = &client.metadata;
+    let Some(set) = &metadata.jwks else { return Ok(()) };
+    if metadata.jwks_uri.is_some() {
+        return wrong("jwks", "Give jwks or jwks_uri, not both.");
+    }
+    let keys = set.get("keys").and_then(Value::as_array).filter(|keys| keys.len() <= 64);
+    let Some(keys) = keys else { return wrong("jwks", "Use a JWK set: an object with the array keys, of at most 64.") };
+    for key in keys {
+        if !key.get("kty").is_some_and(Value::is_string) {
+            return wrong("jwks", "Each key needs the member kty.");
+        }
+        if ["d", "p", "q", "dp", "dq", "qi", "k"].iter().any(|secret| key.get(secret).is_some()) {
+            return wrong("jwks", "A key holds its private part. Register public keys only, and replace this one.");
+        }
+    }
+    Ok(())
+}
+
+/// What must be verified or encrypted with the client's keys needs them.
+fn keys_are_there_where_needed(client: &Client) -> Result<(), Wrong> {
+    let metadata = &client.metadata;
+    if metadata.jwks.is_some() || metadata.jwks_uri.is_some() {
+        return Ok(());
+    }
+    let signs = metadata.request_object_signing_alg.is_some_and(Alg::is_signing);
+    if client.auth == ClientAuth::PrivateKeyJwt || signs || metadata.require_signed_request_object {
+        return wrong("jwks", "Give the client's public keys, by jwks or jwks_uri.");
+    }
+    if metadata.id_token_encrypted_response_alg.is_some() || metadata.userinfo_encrypted_response_alg.is_some() {
+        return wrong("jwks", "Give the client's public encryption key, by jwks or jwks_uri.");
+    }
+    Ok(())
+}
+
+fn signature_algorithms_are_served(client: &Client) -> Result<(), Wrong> {
+    let metadata = &client.metadata;
+    let one_of = |member, alg: Option<Alg>, served: fn(Alg) -> bool| match alg {
+        Some(alg) if !served(alg) => wrong(member, format!("{} cannot be used here.", alg.as_str())),
+        _ => Ok(()),
+    };
+    one_of("id_token_signed_response_alg", metadata.id_token_signed_response_alg, |alg| {
+        alg.is_signing() || alg == Alg::None
+    })?;
+    // OIDC Registration §2: `none` only where no ID token comes from the authorization endpoint.
+    let front = client.response_types.iter().any(|asked| asked.id_token);
+    if front && metadata.id_token_signed_response_alg == Some(Alg::None) {
+        return wrong("id_token_signed_response_alg", "none cannot be used with a response type that holds id_token.");
+    }
+    one_of("userinfo_signed_response_alg", metadata.userinfo_signed_response_alg, Alg::is_signing)?;
+    one_of("request_object_signing_alg", metadata.request_object_signing_alg, |alg| {
+        alg.is_signing() || alg == Alg::None
+    })?;
+    if metadata.require_signed_request_object && metadata.request_object_signing_alg == Some(Alg::None) {
+        return wrong("request_object_signing_alg", "none cannot be used where signed request objects are required.");
+    }
+    let fits: fn(Alg) -> bool = match client.auth {
+        ClientAuth::SecretJwt(_) => Alg::is_mac,
+        _ => Alg::is_signing,
+    };
+    one_of("token_endpoint_auth_signing_alg", metadata.token_endpoint_auth_signing_alg, fits)
+}
+
+fn encryption_is_complete(client: &Client) -> Result<(), Wrong> {
+    let metadata = &client.metadata;
+    let complete = |member, alg: Option<JweAlg>, enc: Option<JweEnc>| match (alg, enc) {
+        (None, Some(_)) => wrong(member, "Give the member …_response_alg too: it says how the key is agreed on."),
+        _ => Ok(()),
+    };
+    complete(
+        "id_token_encrypted_response_enc",
+        metadata.id_token_encrypted_response_alg,
+        metadata.id_token_encrypted_response_enc,
+    )?;
+    complete(
+        "userinfo_encrypted_response_enc",
+        metadata.userinfo_encrypted_response_alg,
+        metadata.userinfo_encrypted_response_enc,
+    )
+}
+
+/// OIDC Core §8.1: redirect URIs of several hosts have no sector unless one is named.
+fn pairwise_has_one_sector(client: &Client) -> Result<(), Wrong> {
+    if client.metadata.subject_type != SubjectType::Pairwise || client.metadata.sector_identifier_uri.is_some() {
+        return Ok(());
+    }
+    let mut hosts: Vec<Option<String>> = client
+        .redirect_uris
+        .iter()
+        .map(|uri| Url::parse(uri).ok().and_then(|url| url.host_str().map(str::to_owned)))
+        .collect();
+    hosts.dedup();
+    if hosts.len() > 1 {
+        return wrong("sector_identifier_uri", "Pairwise subjects with redirect URIs of several hosts need it.");
+    }
+    Ok(())
+}
+
+/// OIDC Core §6.2: a fragment, where there is one, tells versions of the content apart.
+fn request_uris_are_fetchable(client: &Client) -> Result<(), Wrong> {
+    client.metadata.request_uris.iter().try_for_each(|uri| address("request_uris", Some(uri)))
+}
+
+fn lists_are_short(client: &Client) -> Result<(), Wrong> {
+    let metadata = &client.metadata;
+    for (member, count) in [
+        ("request_uris", metadata.request_uris.len()),
+        ("default_acr_values", metadata.default_acr_values.len()),
+        ("contacts", metadata.contacts.len()),
+        ("access_roles", metadata.access_roles.len()),
+        ("resources", metadata.resources.len()),
+        ("claims", metadata.claims.len()),
+        ("localized", metadata.localized.len()),
+    ] {
+        if count > 100 {
+            return wrong(member, "Give at most 100.");
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        client::{ClientMetadata, ResponseType},
+        fixtures::client,
+    };
+
+    fn with(members: Value) -> Client {
+        Client { metadata: serde_json::from_value::<ClientMetadata>(members).unwrap(), ..client() }
+    }
+
+    /// R3: members that cannot be, and members that do not go together, are named.
+    #[test]
+    fn wrong_members_are_named() {
+        assert_eq!(check(&client()), Ok(()));
+        let key = json!({"keys": [{"kty": "EC"}]});
+        for (members, expected) in [
+            (json!({"jwks": key.clone(), "id_token_encrypted_response_alg": "ECDH-ES"}), None),
+            (json!({"jwks_uri": "http://app.example/jwks"}), Some("jwks_uri")),
+            (json!({"jwks_uri": "https://u:p@app.example/jwks"}), Some("jwks_uri")),
+            (json!({"jwks_uri": "http://localhost:1/jwks"}), None),
+            (json!({"initiate_login_uri": "http://app.example/"}), Some("initiate_login_uri")),
+            (json!({"jwks_uri": "https://app.example/jwks", "jwks": key.clone()}), Some("jwks")),
+            (json!({"jwks": {"keys": [{"kty": "EC", "d": "x"}]}}), Some("jwks")),
+            (json!({"jwks": {}}), Some("jwks")),
+            (json!({"require_signed_request_object": true}), Some("jwks")),
+            (json!({"id_token_encrypted_response_alg": "ECDH-ES"}), Some("jwks")),
+            (json!({"id_token_encrypted_response_enc": "A128GCM"}), Some("id_token_encrypted_response_enc")),
+            (json!({"id_token_signed_response_alg": "HS256"}), Some("id_token_signed_response_alg")),
+            (json!({"id_token_signed_response_alg": "none"}), None),
+            (json!({"userinfo_signed_response_alg": "none"}), Some("userinfo_signed_response_alg")),
+            (json!({"token_endpoint_auth_signing_alg": "HS256"}), Some("token_endpoint_auth_signing_alg")),
+            (json!({"request_uris": ["http://app.example/r"]}), Some("request_uris")),
+            (json!({"request_uris": ["https://app.example/r#v1"]}), None),
+        ] {
+            let found = check(&with(members.clone())).err().map(|wrong| wrong.member);
+            assert_eq!(found, expected, "{members}");
+        }
+        let pairwise = Client {
+            redirect_uris: vec!["https://a.example/".into(), "https://b.example/".into()],
+            ..with(json!({"subject_type": "pairwise"}))
+        };
+        assert_eq!(check(&pairwise).unwrap_err().member, "sector_identifier_uri");
+        let hybrid = Client { response_types: vec![ResponseType::parse("code id_token").unwrap()], ..client() };
+        assert_eq!(check(&hybrid).unwrap_err().member, "response_types");
+        assert_eq!(check(&Client { response_types: vec![], ..client() }).unwrap_err().member, "response_types");
+    }
+}
