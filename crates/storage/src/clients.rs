@@ -93,8 +93,8 @@ impl ClientRow {
             "client_secret_basic" => ClientAuth::SecretBasic(secret()?),
             "client_secret_post" => ClientAuth::SecretPost(secret()?),
             "client_secret_jwt" => {
-                let sealed = self.secret_sealed.as_deref().ok_or(StoreError::Row("client secret"))?;
-                let plain = sealer.open(Purpose::ClientSecret, self.client_id.as_bytes(), sealed)?;
+                let stored = self.secret_sealed.as_deref().ok_or(StoreError::Row("client secret"))?;
+                let plain = sealer.open(Purpose::ClientSecret, self.client_id.as_bytes(), stored)?;
                 let text = std::str::from_utf8(&plain).map_err(|_| StoreError::Row("client secret"))?;
                 ClientAuth::SecretJwt(Secret::new(text))
             }

@@ -18,7 +18,7 @@ use crate::admin::{
 #[derive(Debug, Subcommand, Serialize, Deserialize)]
 pub enum ClientCommand {
     /// Register an application; its secret is shown once.
-    Create(CreateClient),
+    Create(Box<CreateClient>),
     /// List applications.
     List {
         /// Only those with this text in their identifier or name.
@@ -306,7 +306,7 @@ fn some<T>(values: Vec<T>) -> Option<Vec<T>> {
 impl Run for ClientCommand {
     async fn run(self, desk: &Desk) -> Result<Reply, Reply> {
         let answer = match self {
-            Self::Create(new) => clients::create(desk, new.into()).await.map(|made| issued("registered", &made)),
+            Self::Create(new) => clients::create(desk, (*new).into()).await.map(|made| issued("registered", &made)),
             Self::List { search } => list(desk, search).await,
             Self::Show { client_id } => clients::show(desk, &client_id).await.map(|view| shown(&view)),
             Self::Update(update) => {

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web::Data};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use signet_oidc::{
     Outcome, Params, Turn,
-    authorize::{self, AuthorizeRequest, Facts, Next, Question, Stage},
+    authorize::{self, AuthorizeRequest, Delivery, Facts, Next, Question, Stage},
     client::Client,
     consent::Consented,
     id::InteractionId,
@@ -246,6 +246,17 @@ pub async fn proceed(
         Decided::Next(authorize::decide(&request, &facts, &app.realm(), &mut turn).verdict)
     };
 
+    respond(app, http, decided, (asked, delivery, sealed), &mut turn).await
+}
+
+/// Shows the page that is asked for, or sends the person back.
+async fn respond(
+    app: &App,
+    http: &HttpRequest,
+    decided: Decided,
+    (asked, delivery, sealed): (AuthorizeRequest, Delivery, Option<String>),
+    turn: &mut Turn,
+) -> Result<HttpResponse, PageError> {
     match decided {
         Decided::Forged => Err(Forged.into()),
         Decided::Completed => Err(Refusal::Completed.into()),
@@ -260,7 +271,7 @@ pub async fn proceed(
         Decided::Next(Ok(Next::Ask(question))) => {
             let (sealed, fresh) = match sealed {
                 Some(sealed) => (sealed, None),
-                None => begin(app, http, asked, &mut turn).await?,
+                None => begin(app, http, asked, turn).await?,
             };
             let path = match question {
                 Question::SignIn => "/signin",

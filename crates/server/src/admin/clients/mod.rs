@@ -60,14 +60,11 @@ pub async fn rotate_secret(desk: &Desk, client_id: &str, how: RotateSecret) -> R
     desk.act(move |act| {
         let record = locked(act, &id)?;
         let secret = act.turn.secret();
-        let auth = match with_secret(&record.client.auth, &secret) {
-            Some(auth) => auth,
-            None => {
-                return Err(AdminError::conflict(
-                    "public_client",
-                    "A client with this token_endpoint_auth_method has no secret. Change the method to give it one.",
-                ));
-            }
+        let Some(auth) = with_secret(&record.client.auth, &secret) else {
+            return Err(AdminError::conflict(
+                "public_client",
+                "A client with this token_endpoint_auth_method has no secret. Change the method to give it one.",
+            ));
         };
         let at = act.turn.now();
         if how.end_tokens {

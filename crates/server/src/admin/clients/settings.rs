@@ -211,14 +211,12 @@ impl Settings {
             (ClientAuth::SecretJwt(_), "client_secret_jwt") => Some(client.auth.clone()),
             _ => None,
         };
-        match auth {
-            Some(auth) => Ok((self.fill(Client { auth, ..client }), None)),
-            None => {
-                let auth = self.auth(Some(&made))?;
-                let secret = self.wants_secret().then_some(made);
-                Ok((self.fill(Client { auth, ..client }), secret))
-            }
+        if let Some(auth) = auth {
+            return Ok((self.fill(Client { auth, ..client }), None));
         }
+        let auth = self.auth(Some(&made))?;
+        let secret = self.wants_secret().then_some(made);
+        Ok((self.fill(Client { auth, ..client }), secret))
     }
 
     fn auth(&self, secret: Option<&Secret>) -> Result<ClientAuth, AdminError> {
