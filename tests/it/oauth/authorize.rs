@@ -100,8 +100,10 @@ async fn errors_reach_the_application_with_state_and_issuer() {
         (good.clone().without("response_type"), "invalid_request"),
         (good.clone().with("response_type", ""), "invalid_request"),
         (good.clone().with("response_type", "token"), "unsupported_response_type"),
-        (good.clone().with("response_type", "code id_token"), "unsupported_response_type"),
-        (good.clone().with("response_mode", "fragment"), "invalid_request"),
+        (good.clone().with("response_type", "code id_token"), "unauthorized_client"),
+        (good.clone().with("response_type", "id_token token").with("response_mode", "query"), "unauthorized_client"),
+        (good.clone().with("response_mode", "query.jwt"), "invalid_request"),
+        (good.clone().with("response_mode", "fragment").with("scope", "\""), "invalid_scope"),
         (good.clone().with("scope", "openid \"quoted\""), "invalid_scope"),
         (good.clone().with("max_age", "soon"), "invalid_request"),
         (good.clone().with("prompt", "sometimes"), "invalid_request"),
@@ -244,7 +246,22 @@ async fn trap_answers_travel_in_the_response_mode_asked_for() {
     let request = scene.request().with("response_mode", "query");
     let callback = flow::sign_in_and_consent(&mut browser, &request.url(&scene.signet), &scene.user).await;
     assert!(flow::parameter(&callback, "code").is_some() && callback.fragment().is_none(), "{callback}");
-    for mode in ["fragment", "form_post", "query.jwt"] {
-        assert_eq!(refused(&scene, &scene.request().with("response_mode", mode)).await, "invalid_request", "{mode}");
+    let request = scene.request().with("response_mode", "fragment");
+    let callback = browser.get(&request.url(&scene.signet)).await.left();
+    assert!(flow::parameter(&callback, "code").is_some() && callback.query().is_none(), "{callback}");
+
+    // A form that posts itself, with a button where there are no scripts; nothing is in the address. Errors too.
+    let request = scene.request().with("response_mode", "form_post");
+    for (request, expected) in [(request.clone(), "code"), (request.with("scope", "\""), "error")] {
+        let page = browser.get(&request.url(&scene.signet)).await.page();
+        assert_eq!((page.status, page.url.path()), (StatusCode::OK, "/oauth/authorize"));
+        let form = page.form(&["state", "iss", expected]).expect("a form");
+        assert_eq!(form.action.as_str(), scene.client.redirect_uri);
+        assert!(form.fields.contains(&("state".to_owned(), request.get("state").to_owned())), "{form:?}");
+        let policy = page.headers["content-security-policy"].to_str().expect("ASCII");
+        let nonce = policy.split_once("'nonce-").and_then(|(_, rest)| rest.split_once('\'')).expect("a nonce").0;
+        assert!(nonce.len() >= 22 && page.body.contains(&format!("<script nonce=\"{nonce}\">")), "{policy}");
+        assert!(!policy.contains("form-action") && policy.contains("frame-ancestors 'none'"), "{policy}");
+        assert_eq!(page.headers["cache-control"], "no-store");
     }
 }

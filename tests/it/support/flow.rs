@@ -130,9 +130,10 @@ pub async fn code(signet: &Signet, browser: &mut Browser, request: &AuthRequest,
     parameter(&callback, "code").unwrap_or_else(|| panic!("no code in {callback}"))
 }
 
-/// Value of a query parameter.
+/// Value of a parameter in the query, or in the fragment.
 pub fn parameter(url: &Url, name: &str) -> Option<String> {
-    let mut pairs = url.query_pairs();
+    let fragment = url.fragment().unwrap_or_default();
+    let mut pairs = url.query_pairs().chain(url::form_urlencoded::parse(fragment.as_bytes()));
     let found = pairs.find(|(key, _)| key == name);
     found.map(|(_, value)| value.into_owned())
 }
