@@ -11,8 +11,12 @@ pub mod client;
 pub mod consent;
 pub mod discovery;
 pub mod error;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(test, expect(clippy::unwrap_used, reason = "a value that cannot be made ends the test"))]
 mod fixtures;
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(test, expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "it is there to panic"))]
+pub mod fuzz;
 pub mod grant;
 pub mod id;
 pub mod interaction;

@@ -1,0 +1,81 @@
+//! Requests of the token endpoint, with the authentication of the client.
+
+use super::{clients, is_plain};
+use crate::{
+    call::Params,
+    fixtures::{self, REDIRECT, VERIFIER},
+    token::{
+        self, GrantRequest,
+        authorization_code::{self, CodeRequest, Loaded},
+        client_auth, client_credentials,
+        refresh_token::{self, RefreshRequest, TokenState},
+    },
+};
+
+/// `data` is the `Authorization` header, which may be empty, a line feed, and the body. Whatever code and refresh token
+/// it names stand for the grant of the fixtures.
+pub fn token(data: &[u8]) -> bool {
+    let (header, body) = data.split_at(data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len()));
+    let header = std::str::from_utf8(header).ok().filter(|header| !header.is_empty());
+    let params = Params::decode(body.get(1..).unwrap_or_default());
+    let (id, credentials) = match client_auth::read(header, &params) {
+        Ok(read) => read,
+        Err(error) => {
+            is_plain(&error);
+            return false;
+        }
+    };
+    let clients = clients();
+    let client = match client_auth::verify(clients.iter().find(|client| client.id.as_str() == id), &credentials) {
+        Ok(client) => client,
+        Err(error) => {
+            is_plain(&error);
+            return false;
+        }
+    };
+    let request = match token::read(&params, client) {
+        Ok(request) => request,
+        Err(error) => {
+            is_plain(&error);
+            return false;
+        }
+    };
+    assert!(client.may_use_grant(params.get("grant_type").unwrap()));
+    let (realm, mut turn) = (fixtures::realm(), fixtures::turn());
+    let error = match request {
+        GrantRequest::Code(request) => {
+            let grant = Box::new(fixtures::grant());
+            let loaded = Loaded::First { grant, account: fixtures::account(), expired: false, session_over: false };
+            let verdict = authorization_code::decide(&request, client, loaded, &realm, &mut turn).verdict;
+            assert!(verdict.is_err() || fits(&request), "{request:?}");
+            verdict.err()
+        }
+        GrantRequest::Refresh(request) => {
+            let loaded = refresh_token::Loaded {
+                grant: fixtures::grant(),
+                account: fixtures::account(),
+                session_over: false,
+                state: TokenState::Fresh,
+                expires: fixtures::now() + chrono::Duration::days(1),
+            };
+            let key = fixtures::key();
+            let verdict = refresh_token::decide(&request, client, Some(loaded), &key, (&realm, &mut turn)).verdict;
+            assert!(verdict.is_err() || narrows(&request), "{request:?}");
+            verdict.err()
+        }
+        GrantRequest::Client(request) => client_credentials::decide(&request, client, &realm, &mut turn).verdict.err(),
+    };
+    error.as_ref().map(is_plain).is_none()
+}
+
+/// T4: the redirect URI of the fixtures' grant, and the verifier of its challenge.
+fn fits(request: &CodeRequest) -> bool {
+    let verifier = request.verifier.as_ref().map(crate::secret::Secret::expose);
+    request.redirect_uri.as_deref() == Some(REDIRECT) && verifier == Some(VERIFIER)
+}
+
+/// T6: nothing that the fixtures' grant does not hold.
+fn narrows(request: &RefreshRequest) -> bool {
+    let granted = fixtures::grant().scopes;
+    request.scope.as_deref().unwrap_or_default().split(' ').all(|scope| scope.is_empty() || granted.contains(scope))
+}
