@@ -1,6 +1,7 @@
 """The whole suite, in parts with time and counts. `tests/run --help` says how to call it."""
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -144,6 +145,26 @@ def citations(report):
     report.step("citations", status == 0, clock.seconds())
 
 
+def bench(report, services):
+    """What the operations of the budgets cost a release build; prints, and judges no time."""
+    heading("build")
+    clock = Clock()
+    command = ["cargo", "build", "--release", "--message-format=json-render-diagnostics"]
+    command += ["-p", "signet-server", "--bin", "signet", "-p", "signet-tests", "--bench", "load"]
+    status, output = call(command, capture="stdout")
+    report.step("build", status == 0, clock.seconds())
+    if status:
+        return
+    messages = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    built = {message["target"]["name"]: message["executable"]
+             for message in messages if message.get("executable")}
+    heading("bench")
+    clock = Clock()
+    status, _ = call([built["load"]], {**services.env, "SIGNET_TEST_BIN": built["signet"]}, timeout=300)
+    report.total += Result(passed=1) if status == 0 else Result()
+    report.step("bench", status == 0, clock.seconds())
+
+
 def options():
     parser = argparse.ArgumentParser(prog="tests/run", description=(
         "Starts PostgreSQL, Redis and chromedriver, installs relying parties (and what is missing "
@@ -153,6 +174,8 @@ def options():
                         help="run the browser tests and write their pictures to docs/images")
     parser.add_argument("--mutations", action="store_true",
                         help="run every mutation, instead of checking that each still applies")
+    parser.add_argument("--bench", action="store_true",
+                        help="measure a release build instead; prints what each operation costs")
     return parser.parse_args()
 
 
@@ -185,7 +208,7 @@ def main():
         with Services() as services:
             services.env.update(relying.ensure())
             report.step("services", True, clock.seconds())
-            suite(args, services, report)
+            bench(report, services) if args.bench else suite(args, services, report)
     except Missing as missing:
         print(f"tests/run: {missing}", file=sys.stderr)
         return 2

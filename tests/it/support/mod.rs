@@ -14,6 +14,7 @@ pub mod services;
 pub mod signet;
 pub mod wait;
 
+#[cfg(test)]
 mod selftest;
 
 pub mod prelude {
