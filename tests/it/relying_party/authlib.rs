@@ -15,8 +15,7 @@ fn with_method(method: &str) -> ClientSpec {
 /// Goes through a scenario that sends the browser to Signet once.
 async fn run(scene: &Scene, scenario: &str, settings: &Value) -> Value {
     let mut party = Party::python(scene, scenario, settings);
-    let url = party.opens().await;
-    party.returns(&flow::sign_in_and_consent(&mut scene.browser(), &url, &scene.user).await);
+    party.visits(scene).await;
     party.result().await
 }
 
@@ -63,7 +62,7 @@ async fn a_flask_application_is_told_of_a_refusal() {
     let mut browser = scene.browser();
     let sign_in = browser.get(&url).await.page();
     let consent = flow::sign_in(&mut browser, &sign_in, &scene.user).await.page();
-    party.returns(&browser.submit(&consent, &[("decision", "deny")]).await.left());
+    party.returns(browser.submit(&consent, &[("decision", "deny")]).await);
     let result = party.result().await;
     assert_eq!((&result["status"], &result["error"]), (&json!(400), &json!("access_denied")), "{result}");
 }

@@ -12,8 +12,7 @@ const SCOPE: &str = "openid profile email offline_access";
 async fn run(scene: &Scene, scenario: &str, settings: &Value, visits: usize) -> Value {
     let mut party = Party::node(scene, scenario, settings);
     for _ in 0..visits {
-        let url = party.opens().await;
-        party.returns(&flow::sign_in_and_consent(&mut scene.browser(), &url, &scene.user).await);
+        party.visits(scene).await;
     }
     party.result().await
 }
@@ -61,10 +60,9 @@ async fn refusals_reach_the_application() {
     let settings = json!({ "auth_method": "client_secret_basic", "scope": SCOPE });
     let mut party = Party::node(&scene, "refusals", &settings);
     let url = party.opens().await;
-    party.returns(&refuse_consent(&scene, &url).await);
+    party.returns(refuse_consent(&scene, &url).await);
     for _ in 0..3 {
-        let url = party.opens().await;
-        party.returns(&flow::sign_in_and_consent(&mut scene.browser(), &url, &scene.user).await);
+        party.visits(&scene).await;
     }
     let told = party.result().await;
     for (what, error, status) in [
@@ -81,11 +79,69 @@ async fn refusals_reach_the_application() {
 }
 
 /// Signs in and says no.
-async fn refuse_consent(scene: &Scene, url: &url::Url) -> url::Url {
+async fn refuse_consent(scene: &Scene, url: &url::Url) -> Landing {
     let mut browser = scene.browser();
     let sign_in = browser.get(url).await.page();
     let consent = flow::sign_in(&mut browser, &sign_in, &scene.user).await.page();
-    browser.submit(&consent, &[("decision", "deny")]).await.left()
+    browser.submit(&consent, &[("decision", "deny")]).await
+}
+
+fn with_response_type(response_type: &str, grant_types: &[&str]) -> ClientSpec {
+    ClientSpec {
+        grant_types: grant_types.iter().copied().map(str::to_owned).collect(),
+        response_types: vec![response_type.to_owned()],
+        ..ClientSpec::confidential()
+    }
+}
+
+/// A18: the library takes a posted answer of the code flow.
+#[tokio::test]
+async fn a_posted_answer() {
+    let scene = Scene::tls(ClientSpec::confidential()).await;
+    let settings = json!({
+        "auth_method": "client_secret_basic", "scope": SCOPE, "parameters": { "response_mode": "form_post" },
+    });
+    let result = run(&scene, "code", &settings, 1).await;
+    assert_eq!(flow::member(&result["userinfo"], "email"), scene.user.email);
+}
+
+/// A6, A18, T8: `code id_token` in the fragment and posted; the library checks `c_hash` and nonce before it redeems.
+#[tokio::test]
+async fn hybrid() {
+    let scene = Scene::tls(with_response_type("code id_token", &["authorization_code", "implicit"])).await;
+    for mode in ["fragment", "form_post"] {
+        let settings = json!({
+            "auth_method": "client_secret_basic", "scope": SCOPE, "parameters": { "response_mode": mode },
+        });
+        let result = run(&scene, "hybrid", &settings, 1).await;
+        assert_eq!(result["claims"]["sub"], result["userinfo"]["sub"], "{mode}: {result}");
+        assert_eq!(flow::member(&result["userinfo"], "email"), scene.user.email);
+    }
+}
+
+/// A6, T8: `id_token` alone, in the fragment and posted.
+#[tokio::test]
+async fn implicit() {
+    let scene = Scene::tls(with_response_type("id_token", &["implicit"])).await;
+    for mode in ["fragment", "form_post"] {
+        let parameters = json!({ "response_mode": mode });
+        let settings = json!({ "auth_method": "none", "scope": "openid profile email", "parameters": parameters });
+        let result = run(&scene, "implicit", &settings, 1).await;
+        assert_eq!(flow::member(&result["claims"], "aud"), scene.client.id, "{mode}");
+    }
+}
+
+/// R-35, T8: the library verifies ID tokens by each algorithm that a client may register, refreshed ones too.
+#[tokio::test]
+async fn signature_algorithms() {
+    for alg in ["RS256", "PS256", "ES256", "EdDSA"] {
+        let metadata = json!({ "id_token_signed_response_alg": alg });
+        let spec = ClientSpec { metadata: metadata.clone(), ..ClientSpec::confidential() };
+        let scene = Scene::tls(spec).await;
+        let settings = json!({ "auth_method": "client_secret_basic", "scope": SCOPE, "metadata": metadata });
+        let result = run(&scene, "code", &settings, 1).await;
+        assert_eq!(flow::member(&result, "id_token_alg"), alg);
+    }
 }
 
 /// R-32, T7: a service gets a token for itself, and nothing to refresh.

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use url::Url;
 
 use crate::scene::Scene;
+use crate::support::prelude::*;
 use crate::support::services::setting;
 
 /// How long a script may take to say something.
@@ -69,9 +70,26 @@ impl Party {
         Url::parse(url).expect("a URL")
     }
 
-    /// Hands it what came back by a redirect.
-    pub fn returns(&mut self, callback: &Url) {
-        self.tell(&json!({ "url": callback }));
+    /// Hands it what came back: by a redirect, or posted by the form that the browser was shown last.
+    pub fn returns(&mut self, landing: Landing) {
+        let message = match landing {
+            Landing::Left(callback) => json!({ "url": callback }),
+            Landing::Page(page) => {
+                let form = page.form(&["iss"]).unwrap_or_else(|| panic!("neither redirect nor form: {page:?}"));
+                assert!(form.post && form.action.as_str() != page.url.as_str(), "{page:?}");
+                let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&form.fields).finish();
+                json!({ "url": form.action, "body": body })
+            }
+        };
+        self.tell(&message);
+    }
+
+    /// Goes where it wants to, as a person who signs in and consents.
+    pub async fn visits(&mut self, scene: &Scene) -> Url {
+        let url = self.opens().await;
+        let landing = flow::through(&mut scene.browser(), &url, &scene.user).await;
+        self.returns(landing);
+        url
     }
 
     /// What it found in the end.

@@ -25,6 +25,10 @@ pub struct ClientSpec {
     pub auth_method: Option<String>,
     /// Whether consent is not asked for.
     pub first_party: bool,
+    /// Response types; empty leaves what follows from the grant types.
+    pub response_types: Vec<String>,
+    /// Further members of the registration, a JSON object; `null` for none.
+    pub metadata: Value,
 }
 
 impl ClientSpec {
@@ -37,6 +41,8 @@ impl ClientSpec {
             scopes: Vec::new(),
             auth_method: None,
             first_party: false,
+            response_types: Vec::new(),
+            metadata: Value::Null,
         }
     }
 
@@ -45,10 +51,14 @@ impl ClientSpec {
         Self { auth_method: Some("none".to_owned()), ..Self::confidential() }
     }
 
-    fn arguments(&self) -> Vec<&str> {
+    fn arguments(&self) -> Vec<String> {
         let mut arguments = vec!["client", "create", "--json", "--name", &self.name];
-        let lists =
-            [("--redirect-uri", &self.redirect_uris), ("--grant-type", &self.grant_types), ("--scope", &self.scopes)];
+        let lists = [
+            ("--redirect-uri", &self.redirect_uris),
+            ("--grant-type", &self.grant_types),
+            ("--response-type", &self.response_types),
+            ("--scope", &self.scopes),
+        ];
         for (option, values) in lists {
             for value in values {
                 arguments.extend([option, value]);
@@ -59,6 +69,10 @@ impl ClientSpec {
         }
         if self.first_party {
             arguments.push("--first-party");
+        }
+        let mut arguments: Vec<_> = arguments.into_iter().map(str::to_owned).collect();
+        if !self.metadata.is_null() {
+            arguments.extend(["--metadata".to_owned(), self.metadata.to_string()]);
         }
         arguments
     }
@@ -125,7 +139,9 @@ impl Signet {
 
     /// Creates a client.
     pub async fn client(&self, spec: ClientSpec) -> Client {
-        let made = self.cli_json(&spec.arguments(), "").await;
+        let arguments = spec.arguments();
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let made = self.cli_json(&arguments, "").await;
         let text = |name: &str| made.get(name).and_then(Value::as_str).map(str::to_owned);
         Client {
             id: text("client_id").expect("client_id in the JSON"),

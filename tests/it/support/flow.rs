@@ -88,19 +88,20 @@ pub fn challenge(verifier: &str) -> String {
 /// Opens an authorization URL, signs in and consents where asked, and gives the redirect URL that
 /// reaches the application.
 pub async fn sign_in_and_consent(browser: &mut Browser, url: &Url, user: &User) -> Url {
+    through(browser, url, user).await.left()
+}
+
+/// The same, to whatever comes after sign-in and consent: a redirect, or a page such as a form that posts itself.
+pub async fn through(browser: &mut Browser, url: &Url, user: &User) -> Landing {
     let mut landing = browser.get(url).await;
     for _ in 0..5 {
-        let page = match landing {
-            Landing::Left(callback) => return callback,
-            Landing::Page(page) => page,
-        };
+        let Landing::Page(page) = &landing else { return landing };
         landing = if page.form(&["decision"]).is_some() {
-            browser.submit(&page, &[("decision", "allow")]).await
-        } else if is_sign_in(&page) {
-            sign_in(browser, &page, user).await
+            browser.submit(page, &[("decision", "allow")]).await
+        } else if is_sign_in(page) {
+            sign_in(browser, page, user).await
         } else {
-            Landing::Page(page.clone()).left();
-            unreachable!("a page is not outside");
+            return landing;
         };
     }
     panic!("still inside after five pages: {landing:?}");

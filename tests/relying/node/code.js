@@ -1,4 +1,4 @@
-// Code with PKCE; then userinfo, and two refreshes.
+// Code with PKCE, with whatever parameters the settings add; then userinfo, and two refreshes.
 import * as client from "openid-client";
 import { discover, signIn } from "./party.js";
 
@@ -16,5 +16,6 @@ export default async function code(settings, open) {
     const known = await client.fetchUserInfo(config, renewed.access_token, claims.sub);
     refreshed.push({ scope: renewed.scope, claims: renewed.claims(), userinfo: known });
   }
-  return { scope: tokens.scope, expires_in: tokens.expiresIn(), claims, userinfo, refreshed };
+  const { alg } = JSON.parse(Buffer.from(tokens.id_token.split(".")[0], "base64url"));
+  return { scope: tokens.scope, id_token_alg: alg, claims, userinfo, refreshed };
 }

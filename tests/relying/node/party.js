@@ -1,21 +1,25 @@
 // What the scenarios share: the client of the settings, and a sign-in.
 import * as client from "openid-client";
+import { privateKey } from "./keys.js";
 
 const authentication = {
   client_secret_basic: ({ client_secret }) => client.ClientSecretBasic(client_secret),
   client_secret_post: ({ client_secret }) => client.ClientSecretPost(client_secret),
+  client_secret_jwt: ({ client_secret }) => client.ClientSecretJwt(client_secret),
+  private_key_jwt: async ({ private_key }) => client.PrivateKeyJwt(await privateKey(private_key)),
   none: () => client.None(),
 };
 
 // The client, made from what discovery says; signatures of ID tokens are checked besides.
-export function discover(settings, metadata = {}, execute = []) {
-  const { issuer, client_id, auth_method } = settings;
+export async function discover(settings, execute = []) {
+  const { issuer, client_id, auth_method, metadata } = settings;
   const options = { execute: [client.enableNonRepudiationChecks, ...execute] };
-  return client.discovery(new URL(issuer), client_id, metadata, authentication[auth_method](settings), options);
+  const method = await authentication[auth_method](settings);
+  return client.discovery(new URL(issuer), client_id, metadata ?? {}, method, options);
 }
 
 // An authorization request with PKCE, state and nonce, and what its answer must fit.
-export async function request({ redirect_uri, scope }, further = {}) {
+export async function request({ redirect_uri, scope, parameters: usual }, further = {}) {
   const checks = {
     pkceCodeVerifier: client.randomPKCECodeVerifier(),
     expectedState: client.randomState(),
@@ -29,6 +33,7 @@ export async function request({ redirect_uri, scope }, further = {}) {
     code_challenge_method: "S256",
     state: checks.expectedState,
     nonce: checks.expectedNonce,
+    ...usual,
     ...further,
   };
   return { parameters, checks };
