@@ -4,6 +4,7 @@
 
 mod alg;
 mod claims;
+pub mod jwks;
 mod keyring;
 pub mod rotation;
 

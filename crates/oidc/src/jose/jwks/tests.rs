@@ -1,0 +1,209 @@
+use josekit::{
+    jwk::{
+        Jwk,
+        alg::{ec::EcCurve, ecx::EcxCurve, ed::EdCurve},
+    },
+    jws::{ES256, EdDSA, RS256},
+};
+use serde_json::{Value, json};
+
+use super::*;
+
+fn public(key: &Jwk) -> Value {
+    Value::Object(key.to_public_key().unwrap().into())
+}
+
+fn ec(curve: EcCurve) -> Value {
+    public(&Jwk::generate_ec_key(curve).unwrap())
+}
+
+fn with(mut key: Value, members: &Value) -> Value {
+    for (name, value) in members.as_object().unwrap() {
+        key[name] = value.clone();
+    }
+    key
+}
+
+fn set(keys: &[Value]) -> Result<ClientKeys, JwksError> {
+    ClientKeys::from_value(&json!({ "keys": keys }))
+}
+
+fn signing<'a>(alg: &'a str, kid: Option<&'a str>) -> Wanted<'a> {
+    Wanted { usage: KeyUse::Signature, alg, kid }
+}
+
+fn encrypting(alg: &str) -> Wanted<'_> {
+    Wanted { usage: KeyUse::Encryption, alg, kid: None }
+}
+
+/// T2: a key of each kind serves its own algorithms, and no other.
+#[test]
+fn kinds_and_algorithms() {
+    let rsa = public(&Jwk::generate_rsa_key(2_048).unwrap());
+    let all = [
+        ("rsa", rsa, vec!["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"], vec!["RSA-OAEP-256"]),
+        ("p256", ec(EcCurve::P256), vec!["ES256"], vec!["ECDH-ES", "ECDH-ES+A256KW"]),
+        ("p384", ec(EcCurve::P384), vec!["ES384"], vec!["ECDH-ES"]),
+        ("p521", ec(EcCurve::P521), vec!["ES512"], vec!["ECDH-ES"]),
+        ("ed", public(&Jwk::generate_ed_key(EdCurve::Ed25519).unwrap()), vec!["EdDSA"], vec![]),
+        ("x", public(&Jwk::generate_ecx_key(EcxCurve::X25519).unwrap()), vec![], vec!["ECDH-ES"]),
+    ];
+    let keys: Vec<Value> = all.iter().map(|(kid, key, ..)| with(key.clone(), &json!({ "kid": kid }))).collect();
+    let set = set(&keys).unwrap();
+    let names = |found: Vec<&Jwk>| found.into_iter().map(|key| key.key_id().unwrap().to_owned()).collect::<Vec<_>>();
+    for (kid, _, signs, encrypts) in &all {
+        for alg in signs {
+            assert_eq!(names(set.find(signing(alg, None))), [*kid], "{alg}");
+            assert_eq!(names(set.find(signing(alg, Some(kid)))), [*kid], "{alg}");
+            assert!(set.find(encrypting(alg)).is_empty(), "{alg}");
+        }
+        for alg in encrypts {
+            assert!(names(set.find(encrypting(alg))).contains(&(*kid).to_owned()), "{alg}");
+            assert!(set.find(signing(alg, None)).is_empty(), "{alg}");
+        }
+    }
+    for alg in ["none", "HS256", "ES256K", "RSA1_5", "dir", "", "rs256"] {
+        assert!(set.find(signing(alg, None)).is_empty() && set.find(encrypting(alg)).is_empty(), "{alg}");
+    }
+    assert!(set.knows("ed") && !set.knows("Ed") && !set.knows(""));
+    assert!(set.find(signing("ES256", Some("rsa"))).is_empty());
+}
+
+/// T2: `use`, `key_ops` and `alg` of a key bind it; what is not understood leaves it out.
+#[test]
+fn what_a_key_says_of_itself() {
+    let key = ec(EcCurve::P256);
+    for (members, signs, encrypts) in [
+        (json!({}), true, true),
+        (json!({ "use": "sig" }), true, false),
+        (json!({ "use": "enc" }), false, true),
+        (json!({ "alg": "ES256" }), true, false),
+        (json!({ "alg": "ECDH-ES" }), false, true),
+        (json!({ "key_ops": ["verify"] }), true, false),
+        (json!({ "key_ops": ["deriveKey"] }), false, true),
+        (json!({ "key_ops": ["verify", "deriveBits"] }), true, true),
+        (json!({ "key_ops": ["verify"], "use": "sig" }), true, false),
+        (json!({ "x5c": ["AA=="], "unknown": {} }), true, true),
+    ] {
+        let set = set(&[with(key.clone(), &members)]).unwrap();
+        assert_eq!(set.find(signing("ES256", None)).len(), usize::from(signs), "{members}");
+        assert_eq!(set.find(encrypting("ECDH-ES")).len(), usize::from(encrypts), "{members}");
+    }
+    for members in [
+        json!({ "use": "other" }),
+        json!({ "use": 1 }),
+        json!({ "kid": 1 }),
+        json!({ "kid": "k".repeat(1_025) }),
+        json!({ "alg": ["ES256"] }),
+        json!({ "key_ops": [] }),
+        json!({ "key_ops": ["sign"] }),
+        json!({ "key_ops": "verify" }),
+        json!({ "key_ops": ["verify", 1] }),
+        json!({ "key_ops": ["deriveKey"], "use": "sig" }),
+        json!({ "key_ops": ["verify"], "use": "enc" }),
+    ] {
+        assert_eq!(set(&[with(key.clone(), &members)]), Err(JwksError::Empty), "{members}");
+    }
+    let kept = set(&[with(key, &json!({ "kid": "k", "use": "sig", "x5c": ["AA=="], "unknown": {} }))]).unwrap();
+    let jwk: &Map<String, Value> = kept.find(signing("ES256", None))[0].as_ref();
+    assert_eq!(jwk.keys().collect::<Vec<_>>(), ["kty", "crv", "x", "y", "kid"], "nothing else is kept");
+}
+
+/// T2: what is handed out checks a signature of its private half.
+#[test]
+fn keys_check_signatures() {
+    let (rsa, p256) = (Jwk::generate_rsa_key(2_048).unwrap(), Jwk::generate_ec_key(EcCurve::P256).unwrap());
+    let ed = Jwk::generate_ed_key(EdCurve::Ed25519).unwrap();
+    let text = json!({ "keys": [public(&rsa), public(&p256), public(&ed)] }).to_string();
+    let keys = ClientKeys::parse(text.as_bytes()).unwrap();
+    let key = |alg| keys.find(signing(alg, None))[0];
+    let signed = [
+        (josekit::jws::JwsSigner::sign(&RS256.signer_from_jwk(&rsa).unwrap(), b"m").unwrap(), "RS256"),
+        (josekit::jws::JwsSigner::sign(&ES256.signer_from_jwk(&p256).unwrap(), b"m").unwrap(), "ES256"),
+        (josekit::jws::JwsSigner::sign(&EdDSA.signer_from_jwk(&ed).unwrap(), b"m").unwrap(), "EdDSA"),
+    ];
+    for (signature, alg) in signed {
+        let check: Box<dyn josekit::jws::JwsVerifier> = match alg {
+            "RS256" => Box::new(RS256.verifier_from_jwk(key(alg)).unwrap()),
+            "ES256" => Box::new(ES256.verifier_from_jwk(key(alg)).unwrap()),
+            _ => Box::new(EdDSA.verifier_from_jwk(key(alg)).unwrap()),
+        };
+        assert!(check.verify(b"m", &signature).is_ok() && check.verify(b"n", &signature).is_err(), "{alg}");
+    }
+}
+
+/// T2: a set that holds a private or a symmetric key is refused as a whole; that key is lost.
+#[test]
+fn private_keys() {
+    let good = ec(EcCurve::P256);
+    for private in [
+        Value::Object(Jwk::generate_ec_key(EcCurve::P256).unwrap().into()),
+        Value::Object(Jwk::generate_rsa_key(2_048).unwrap().into()),
+        Value::Object(Jwk::generate_ed_key(EdCurve::Ed25519).unwrap().into()),
+        json!({ "kty": "oct", "k": "AAAA" }),
+        json!({ "kty": "oct" }),
+        with(good.clone(), &json!({ "d": "" })),
+    ] {
+        assert_eq!(set(&[good.clone(), private]), Err(JwksError::Private));
+    }
+}
+
+/// T2: sizes and numbers are bounded, and a key that the cryptography does not take is left out.
+#[test]
+fn bounds() {
+    let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let rsa = |modulus: &[u8], exponent: &[u8]| json!({ "kty": "RSA", "n": encode(modulus), "e": encode(exponent) });
+    let modulus = |bits: usize| {
+        let mut bytes = vec![0xff; bits.div_ceil(8)];
+        bytes[0] >>= bits.div_ceil(8) * 8 - bits;
+        bytes
+    };
+    let f4: &[u8] = &[1, 0, 1];
+    for bits in [2_048, 4_096, 8_192] {
+        assert!(set(&[rsa(&modulus(bits), f4)]).is_ok(), "{bits}");
+    }
+    let point = ec(EcCurve::P256);
+    let short = encode(&[1; 31]);
+    for bad in [
+        rsa(&modulus(2_047), f4),
+        rsa(&[vec![0; 64], modulus(1_024)].concat(), f4),
+        rsa(&modulus(8_193), f4),
+        rsa(&modulus(2_048), &[1]),
+        rsa(&modulus(2_048), &[0, 1]),
+        rsa(&modulus(2_048), &[]),
+        rsa(&modulus(2_048), &[1, 0, 0]),
+        rsa(&modulus(2_048), &[1, 0, 0, 0, 0, 0, 0, 0, 1]),
+        rsa(&[], f4),
+        json!({ "kty": "RSA", "n": "!", "e": "AQAB" }),
+        json!({ "kty": "RSA", "e": "AQAB" }),
+        json!({ "kty": "RSA", "n": 5, "e": "AQAB" }),
+        with(point.clone(), &json!({ "x": encode(&[1; 32]), "y": encode(&[1; 32]) })),
+        with(point.clone(), &json!({ "x": short })),
+        with(point.clone(), &json!({ "crv": "P-384" })),
+        with(point.clone(), &json!({ "crv": "secp256k1" })),
+        with(point.clone(), &json!({ "kty": "OKP", "crv": "Ed25519", "x": short })),
+        with(point.clone(), &json!({ "kty": "OKP", "crv": "X25519", "x": short })),
+        json!({ "kty": "EC" }),
+        json!({}),
+        json!({ "kty": "future" }),
+    ] {
+        assert_eq!(set(std::slice::from_ref(&bad)), Err(JwksError::Empty), "{bad}");
+        assert!(set(&[bad, point.clone()]).is_ok(), "the others are used");
+    }
+    assert!(set(&vec![point.clone(); 64]).is_ok());
+    assert_eq!(set(&vec![point.clone(); 65]), Err(JwksError::TooMany));
+    assert_eq!(set(&vec![point.clone(); 64]).unwrap().find(signing("ES256", None)).len(), 4, "few are tried");
+    let padded = |length: usize| {
+        let text = json!({ "keys": [point] }).to_string();
+        format!("{text}{}", " ".repeat(length - text.len()))
+    };
+    assert!(ClientKeys::parse(padded(LARGEST).as_bytes()).is_ok());
+    assert_eq!(ClientKeys::parse(padded(LARGEST + 1).as_bytes()), Err(JwksError::TooLarge));
+    let deep = format!("{{\"keys\":{}{}}}", "[".repeat(20_000), "]".repeat(20_000));
+    let texts =
+        ["", "[]", "{}", "null", "{\"keys\":{}}", "{\"keys\":[1]}", "<html>", "{\"keys\":[]", "\u{fffd}", &deep];
+    for text in texts {
+        assert_eq!(ClientKeys::parse(text.as_bytes()), Err(JwksError::NotASet), "{}", text.get(..20).unwrap_or(text));
+    }
+    assert_eq!(ClientKeys::parse(b"{\"keys\":[]}"), Err(JwksError::Empty));
+}
