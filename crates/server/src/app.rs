@@ -18,6 +18,7 @@ use crate::{
     config::Config,
     guard::{access::Permissions, cookies::CookieNames, proxy::TrustedProxies, rate_limits::Limiter},
     hashing::Hasher,
+    outbound::{Outbound, key_sets::KeySets},
     reload::Hooks,
     startup,
     tls::Tls,
@@ -53,6 +54,10 @@ pub struct App {
     pub channel: Arc<Channel>,
     /// What happens when the settings are read again.
     pub hooks: Hooks,
+    /// What fetches from addresses that others name.
+    pub outbound: Arc<Outbound>,
+    /// Clients' key sets by `jwks_uri`.
+    pub key_sets: KeySets,
     /// Counters of what is tried too often.
     pub limits: Limiter,
     /// Audit rows of what has no transaction.
@@ -99,6 +104,8 @@ pub struct Parts {
     pub config: Arc<Config>,
     /// The certificate that serves, where Signet speaks https itself.
     pub tls: Option<Arc<Tls>>,
+    /// What fetches from addresses that others name.
+    pub outbound: Arc<Outbound>,
 }
 
 impl App {
@@ -144,6 +151,8 @@ impl App {
             channel: Arc::default(),
             forgotten: AtomicU64::new(0),
             hooks: Hooks::default(),
+            key_sets: KeySets::new(Arc::clone(&parts.outbound)),
+            outbound: parts.outbound,
             limits: Limiter::default(),
             live: ArcSwap::from_pointee(Live { realm: Arc::new(parts.realm), config: parts.config }),
         })

@@ -16,6 +16,7 @@ pub mod entropy;
 pub mod guard;
 pub mod hashing;
 pub mod oauth;
+pub mod outbound;
 pub mod pages;
 pub mod playground;
 pub mod reload;

@@ -18,6 +18,7 @@ use crate::{
     config::Config,
     control, entropy,
     guard::{connections::Connections, headers, limits},
+    outbound::{Outbound, SetupError},
     playground::{Playground, PlaygroundError},
     reload, routes,
     startup::{self, FirstAdministrator, Migrate, Opened, StartError},
@@ -45,6 +46,9 @@ pub enum ServeError {
     /// Certificate and key.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Further authorities.
+    #[error(transparent)]
+    Outbound(#[from] SetupError),
     /// TLS as a whole.
     #[error("TLS cannot be set up: {0}")]
     TlsSetup(#[from] rustls::Error),
@@ -110,6 +114,7 @@ pub async fn serve(config: Config, logs: LogHandle) -> Result<(), ServeError> {
     let mut signals = Signals::hear()?;
     // Before anything is opened: a wrong file is told at once.
     let tls = Files::of(&config.tls).as_ref().map(Tls::load).transpose()?;
+    let outbound = Arc::new(Outbound::new(&config.outbound)?);
     let listener = bind(&config)?;
     let telemetry = Data::new(Telemetry::begin());
     let opening = config.clone();
@@ -132,11 +137,13 @@ pub async fn serve(config: Config, logs: LogHandle) -> Result<(), ServeError> {
         hasher: hasher.clone(),
         config: std::sync::Arc::new(config.clone()),
         tls: tls.clone(),
+        outbound,
     })
     .await
     .map_err(StartError::from)?;
     let app = Data::new(app);
     app.hooks.add(reload::log_level(logs));
+    app.hooks.add(app.outbound.hook());
     if let Some(tls) = &app.tls {
         app.hooks.add(reload::certificate(std::sync::Arc::clone(tls)));
     }

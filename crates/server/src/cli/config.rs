@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::{command::Reply, exit::Exit, output::Output};
 use crate::{
     config::{Config, Entry, Flags, example},
-    tls::{Files, files},
+    outbound::Outbound,
+    tls::Files,
 };
 
 /// `signet config …`
@@ -54,10 +55,7 @@ impl ConfigCommand {
 /// What is wrong with the certificates and the key that the settings name, a line each.
 fn wrong_files(config: &Config) -> Vec<String> {
     let pair = Files::of(&config.tls).and_then(|files| files.load().err()).map(|error| error.to_string());
-    let authorities = config.outbound.trusted_ca.as_deref().and_then(|path| {
-        let problem = files::authorities(path).err()?;
-        Some(format!("outbound.trusted_ca ({}): {problem}", path.display()))
-    });
+    let authorities = Outbound::new(&config.outbound).err().map(|error| error.to_string());
     pair.into_iter().chain(authorities).collect()
 }
 

@@ -128,7 +128,7 @@ pub struct Proxy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Outbound {
-    /// Whether they may go to private and loopback addresses.
+    /// Whether they may go to private and loopback addresses, on this machine also by http. Never to link-local ones.
     pub allow_private: bool,
     /// Certificates of further authorities to trust, PEM.
     #[schemars(example = "/etc/ssl/private-ca.pem")]

@@ -49,6 +49,7 @@ pub struct Settings {
     #[schemars(extend("x-live" = true))]
     pub proxy: Proxy,
     /// Requests that Signet itself makes.
+    #[schemars(extend("x-live" = true))]
     pub outbound: Outbound,
     /// Who may register.
     #[schemars(extend("x-live" = true))]
@@ -115,6 +116,7 @@ impl Settings {
             self.tls = new.tls.clone();
         }
         self.proxy = new.proxy.clone();
+        self.outbound = new.outbound.clone();
         self.registration = new.registration.clone();
         self.rate_limits = new.rate_limits.clone();
         self.tokens = new.tokens.clone();

@@ -3,11 +3,11 @@
 use std::{error::Error as _, time::Duration};
 
 use chrono::{DateTime, TimeDelta};
-use reqwest::{StatusCode, header, redirect};
+use reqwest::{StatusCode, header};
 use url::Url;
 
 use super::Finding;
-use crate::{config::Config, entropy, tls::files};
+use crate::{config::Config, entropy, outbound};
 
 const CHECK: &str = "issuer";
 /// No discovery document is larger, in bytes.
@@ -55,16 +55,11 @@ async fn meet(config: &Config, limit: Duration) -> (Met, Option<TimeDelta>) {
         Ok(Err(error)) => return (Met::NoName(error.to_string()), None),
         Err(_) => return (Met::NoName("the name service does not answer".to_owned()), None),
     }
-    let mut client =
-        reqwest::Client::builder().redirect(redirect::Policy::none()).no_proxy().timeout(limit).user_agent("signet");
-    for authority in
-        config.outbound.trusted_ca.as_deref().and_then(|path| files::authorities(path).ok()).into_iter().flatten()
-    {
-        if let Ok(authority) = reqwest::Certificate::from_der(&authority) {
-            client = client.add_root_certificate(authority);
-        }
-    }
-    let Ok(client) = client.build() else { return (Met::NotReached("no HTTP client".to_owned()), None) };
+    // Our own address may be a private one. What is wrong with the file of authorities, `tls` says.
+    let authorities = outbound::authorities(&config.outbound).unwrap_or_default();
+    let Ok(client) = outbound::client(limit, authorities).build() else {
+        return (Met::NotReached("no HTTP client".to_owned()), None);
+    };
     let url = format!("{}/.well-known/openid-configuration", config.issuer);
     let mut answer = match client.get(url).send().await {
         Ok(answer) => answer,

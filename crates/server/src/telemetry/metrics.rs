@@ -33,6 +33,7 @@ catalogue! {
     REGISTRATIONS = "signet_registrations_total": Counter, "Accounts people made for themselves.";
     TOKENS_ISSUED = "signet_tokens_issued_total": Counter, "Successful answers of the token endpoint, by grant type.";
     TOKENS_REFUSED = "signet_token_refusals_total": Counter, "Refusals of the token endpoint, by error code.";
+    FETCHES = "signet_outbound_fetches_total": Counter, "Fetches from addresses that clients name, by result.";
     PANICS = "signet_panics_total": Counter, "Panics; each is a defect to report.";
     HASH_DURATION = "signet_password_hash_duration_seconds": Histogram, "Time of one password hash, without the wait for it.";
     HASH_REFUSED = "signet_password_hash_refused_total": Counter, "Requests answered 503 because the hashing queue was full.";
@@ -120,6 +121,11 @@ pub fn issued(grant_type: &'static str) {
 /// The token endpoint refused, with a code of the protocol.
 pub fn refused(code: &'static str) {
     counter!(TOKENS_REFUSED, "error" => code).increment(1);
+}
+
+/// Something was fetched, or not for a reason of ours.
+pub fn fetched(result: &'static str) {
+    counter!(FETCHES, "result" => result).increment(1);
 }
 
 /// A password was hashed.
