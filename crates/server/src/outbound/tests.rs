@@ -171,6 +171,10 @@ async fn long_answers() {
         Some("full") => target::answer(out, "200 OK", &vec![b' '; LARGEST]),
         Some("more") => target::answer(out, "200 OK", &vec![b' '; LARGEST + 1]),
         Some("announced") => write!(out, "HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n"),
+        Some("unannounced") => {
+            write!(out, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
+            out.write_all(&vec![b' '; LARGEST + 1])
+        }
         Some("until-closed") => {
             write!(out, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
             loop {
@@ -192,7 +196,7 @@ async fn long_answers() {
     });
     let outbound = private(&target);
     assert_eq!(outbound.get(&target.url("/full"), JSON).await.unwrap().body.len(), LARGEST);
-    for path in ["/more", "/announced", "/until-closed", "/chunks"] {
+    for path in ["/more", "/announced", "/unannounced", "/until-closed", "/chunks"] {
         assert_eq!(outbound.get(&target.url(path), JSON).await, Err(FetchError::TooLarge), "{path}");
     }
     assert_eq!(outbound.get(&target.url("/head"), JSON).await, Err(FetchError::Broken));
