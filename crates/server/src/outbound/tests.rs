@@ -314,7 +314,7 @@ async fn reloads() {
 /// O1, R-55: no error says anything of the URL.
 #[tokio::test]
 async fn errors_name_no_url() {
-    let target = Target::start(|head, out| match head.split([' ', '/']).nth(2) {
+    let target = Target::start(|head, out| match head.split([' ', '/', '?']).nth(2) {
         Some("cut") => Ok(()),
         Some("elsewhere") => target::answer(out, "302 Found\r\nLocation: https://hunter2@localhost/?hunter2", b""),
         Some("wait") => target::wait(out),
@@ -322,6 +322,7 @@ async fn errors_name_no_url() {
     });
     let outbound = private(&target);
     let port = target.port;
+    let mut seen = std::collections::BTreeSet::new();
     for url in [
         "https://hunter2:hunter2@localhost/".to_owned(),
         "http://hunter2.example/hunter2".to_owned(),
@@ -334,8 +335,11 @@ async fn errors_name_no_url() {
         "hunter2".to_owned(),
     ] {
         let error = outbound.get(&url, JSON).await.unwrap_err();
+        seen.insert(error.label());
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{url}: {error:?}");
     }
+    let kinds = ["broken", "not_https", "redirect", "status", "timeout", "unknown", "unreachable", "url"];
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), kinds);
 }
 
 /// O1: what `Cache-Control` says.
