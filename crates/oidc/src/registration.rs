@@ -1,12 +1,11 @@
 //! What a registration may say (OIDC Registration §2, RFC 7591 §2; protocol R3): each member on its own, and how members go
 //! together. Administration and self-registration ask here.
 
-use serde_json::Value;
 use url::Url;
 
 use crate::{
     client::{Client, ClientAuth, SubjectType, is_loopback_host},
-    jose::{Alg, JweAlg, JweEnc},
+    jose::{Alg, JweAlg, JweEnc, jwks::ClientKeys},
 };
 
 /// A member that cannot be.
@@ -94,17 +93,9 @@ fn keys_are_given_once(client: &Client) -> Result<(), Wrong> {
     if metadata.jwks_uri.is_some() {
         return wrong("jwks", "Give jwks or jwks_uri, not both.");
     }
-    let keys = set.get("keys").and_then(Value::as_array).filter(|keys| keys.len() <= 64);
-    let Some(keys) = keys else { return wrong("jwks", "Use a JWK set: an object with the array keys, of at most 64.") };
-    for key in keys {
-        if !key.get("kty").is_some_and(Value::is_string) {
-            return wrong("jwks", "Each key needs the member kty.");
-        }
-        if ["d", "p", "q", "dp", "dq", "qi", "k"].iter().any(|secret| key.get(secret).is_some()) {
-            return wrong("jwks", "A key holds its private part. Register public keys only, and replace this one.");
-        }
-    }
-    Ok(())
+    ClientKeys::from_value(set)
+        .map(drop)
+        .or_else(|error| wrong("jwks", format!("Use a JWK set of public keys: {error}.")))
 }
 
 /// What must be verified or encrypted with the client's keys needs them.
@@ -211,7 +202,7 @@ fn lists_are_short(client: &Client) -> Result<(), Wrong> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::{
@@ -227,7 +218,8 @@ mod tests {
     #[test]
     fn wrong_members_are_named() {
         assert_eq!(check(&client()), Ok(()));
-        let key = json!({"keys": [{"kty": "EC"}]});
+        let (x, y) = ("MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM");
+        let key = json!({"keys": [{"kty": "EC", "crv": "P-256", "x": x, "y": y}]});
         for (members, expected) in [
             (json!({"jwks": key.clone(), "id_token_encrypted_response_alg": "ECDH-ES"}), None),
             (json!({"jwks_uri": "http://app.example/jwks"}), Some("jwks_uri")),
@@ -237,6 +229,7 @@ mod tests {
             (json!({"jwks_uri": "https://app.example/jwks", "jwks": key.clone()}), Some("jwks")),
             (json!({"jwks": {"keys": [{"kty": "EC", "d": "x"}]}}), Some("jwks")),
             (json!({"jwks": {}}), Some("jwks")),
+            (json!({"jwks": {"keys": [{"kty": "EC"}]}}), Some("jwks")),
             (json!({"require_signed_request_object": true}), Some("jwks")),
             (json!({"id_token_encrypted_response_alg": "ECDH-ES"}), Some("jwks")),
             (json!({"id_token_encrypted_response_enc": "A128GCM"}), Some("id_token_encrypted_response_enc")),

@@ -10,12 +10,14 @@ use josekit::{
 };
 use serde_json::{Map, Value};
 
+use super::{Alg, JweAlg};
+
 /// No set is longer, in bytes.
 pub const LARGEST: usize = 65_536;
 /// No set has more keys.
 const MOST: usize = 64;
-/// So many keys are tried where a token does not name its key; OIDC Core §10.1 has it named where there are several.
-const TRIED_UNNAMED: usize = 4;
+/// So many keys are tried. OIDC Core §10.1 has a token name its key where there are several.
+const TRIED: usize = 4;
 /// RSA moduli, in bits: below it is weak, above it a single check takes too long.
 const MODULUS: std::ops::RangeInclusive<usize> = 2_048..=8_192;
 /// No RSA exponent is longer, in bytes; a long one is only slow.
@@ -25,7 +27,7 @@ const LONGEST_NAME: usize = 1_024;
 
 /// What a key is for (RFC 7517 §4.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyUse {
+enum KeyUse {
     /// `sig`.
     Signature,
     /// `enc`.
@@ -75,30 +77,28 @@ enum Shape {
     X25519,
 }
 
-/// Which algorithms (RFC 7518 §3.1, §4.1, RFC 8037) a key of that shape serves.
-const SERVES: [(Shape, KeyUse, &[&str]); 10] = [
-    (Shape::Rsa, KeyUse::Signature, &["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]),
-    (Shape::P256, KeyUse::Signature, &["ES256"]),
-    (Shape::P384, KeyUse::Signature, &["ES384"]),
-    (Shape::P521, KeyUse::Signature, &["ES512"]),
-    (Shape::Ed25519, KeyUse::Signature, &["EdDSA"]),
-    (Shape::Rsa, KeyUse::Encryption, &["RSA-OAEP", "RSA-OAEP-256"]),
-    (Shape::P256, KeyUse::Encryption, AGREEMENT),
-    (Shape::P384, KeyUse::Encryption, AGREEMENT),
-    (Shape::P521, KeyUse::Encryption, AGREEMENT),
-    (Shape::X25519, KeyUse::Encryption, AGREEMENT),
-];
-const AGREEMENT: &[&str] = &["ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A192KW", "ECDH-ES+A256KW"];
+impl Shape {
+    /// Whether such a key checks signatures of that algorithm (RFC 7518 §3.1, RFC 8037 §3.1).
+    fn verifies(self, alg: Alg) -> bool {
+        match alg {
+            Alg::Rs256 | Alg::Rs384 | Alg::Rs512 | Alg::Ps256 | Alg::Ps384 | Alg::Ps512 => self == Self::Rsa,
+            Alg::Es256 => self == Self::P256,
+            Alg::Es384 => self == Self::P384,
+            Alg::Es512 => self == Self::P521,
+            Alg::EdDsa => self == Self::Ed25519,
+            Alg::Hs256 | Alg::Hs384 | Alg::Hs512 | Alg::None => false,
+        }
+    }
 
-/// What a key is wanted for.
-#[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
-    /// To check a signature, or to encrypt.
-    pub usage: KeyUse,
-    /// The algorithm, by its registered name.
-    pub alg: &'a str,
-    /// The key's name, where the token says one.
-    pub kid: Option<&'a str>,
+    /// Whether a content key can be agreed on with such a key (RFC 7518 §4.1, RFC 8037 §3.2).
+    fn encrypts(self, alg: JweAlg) -> bool {
+        match alg {
+            JweAlg::RsaOaep256 => self == Self::Rsa,
+            JweAlg::EcdhEs | JweAlg::EcdhEsA256Kw => {
+                matches!(self, Self::P256 | Self::P384 | Self::P521 | Self::X25519)
+            }
+        }
+    }
 }
 
 /// The keys of one client.
@@ -146,25 +146,26 @@ impl ClientKeys {
         self.0.iter().any(|entry| entry.jwk.key_id() == Some(kid))
     }
 
-    /// The keys that may be used, in the order of the set: of the name given, or else the first few that fit.
-    pub fn find(&self, wanted: Wanted<'_>) -> Vec<&Jwk> {
-        let fitting = self.0.iter().filter(|entry| entry.fits(wanted)).map(|entry| &entry.jwk);
-        match wanted.kid {
-            Some(kid) => fitting.filter(|jwk| jwk.key_id() == Some(kid)).take(TRIED_UNNAMED).collect(),
-            None => fitting.take(TRIED_UNNAMED).collect(),
-        }
+    /// The keys that may have made a signature, in the order of the set: of the name given, or else the first few that
+    /// fit the algorithm.
+    pub fn verifying(&self, alg: Alg, kid: Option<&str>) -> Vec<&Jwk> {
+        let fitting =
+            self.0.iter().filter(|entry| entry.serves(KeyUse::Signature, alg.as_str(), entry.shape.verifies(alg)));
+        let named = fitting.filter(|entry| kid.is_none_or(|kid| entry.jwk.key_id() == Some(kid)));
+        named.map(|entry| &entry.jwk).take(TRIED).collect()
+    }
+
+    /// The key to encrypt with: the first that fits the algorithm.
+    pub fn encrypting(&self, alg: JweAlg) -> Option<&Jwk> {
+        let fits = |entry: &&Entry| entry.serves(KeyUse::Encryption, alg.as_str(), entry.shape.encrypts(alg));
+        self.0.iter().find(fits).map(|entry| &entry.jwk)
     }
 }
 
 impl Entry {
-    /// Whether the key's kind serves the algorithm, and `use`, `key_ops` and `alg` (RFC 7517 §4) do not speak against it.
-    fn fits(&self, wanted: Wanted<'_>) -> bool {
-        let serves = |(shape, usage, algs): &(Shape, KeyUse, &[&str])| {
-            *shape == self.shape && *usage == wanted.usage && algs.contains(&wanted.alg)
-        };
-        SERVES.iter().any(serves)
-            && self.uses.contains(&wanted.usage)
-            && self.alg.as_deref().is_none_or(|alg| alg == wanted.alg)
+    /// Whether the key's kind is right, and `use`, `key_ops` and `alg` (RFC 7517 §4) do not speak against it.
+    fn serves(&self, usage: KeyUse, alg: &str, shape: bool) -> bool {
+        shape && self.uses.contains(&usage) && self.alg.as_deref().is_none_or(|own| own == alg)
     }
 }
 
