@@ -77,7 +77,7 @@ pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Call, BadIn
                 Ok(Ok(Err(_))) => return Err(BadInput::Incomplete),
                 Ok(Ok(Ok(body))) => body,
             };
-        if !body.is_empty() && request.content_type() != "application/x-www-form-urlencoded" {
+        if !body.is_empty() && !is_of_type(request, &["application/x-www-form-urlencoded"]) {
             return Err(BadInput::NotAForm);
         }
         decode(&body)?
@@ -97,6 +97,11 @@ pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Call, BadIn
         peer: client_address(request),
         certificate: None,
     })
+}
+
+/// Whether the body is of one of these types. RFC 9110 §8.3.1: their case does not matter, nor do parameters.
+pub fn is_of_type(request: &HttpRequest, types: &[&str]) -> bool {
+    types.iter().any(|known| request.content_type().trim().eq_ignore_ascii_case(known))
 }
 
 /// How long the body of a request may take to arrive.

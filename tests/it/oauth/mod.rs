@@ -7,4 +7,5 @@ mod prompt;
 mod refresh;
 mod token;
 mod token_client;
+mod token_http;
 mod userinfo;

@@ -49,6 +49,24 @@ async fn code_with_pkce_userinfo_and_refresh() {
     }
 }
 
+/// T1: an identifier of whatever characters comes through either method: the library encodes it, and so do we read it.
+#[tokio::test]
+async fn an_identifier_of_special_characters() {
+    for method in ["client_secret_basic", "client_secret_post"] {
+        let mut scene = Scene::tls(with_method(method)).await;
+        let id = "a:b c%41+d/e?f=g&h~é'(!)*-_.";
+        let redirect_uri = &*scene.client.redirect_uri;
+        let mut arguments = vec!["client", "create", "--json", "--name", "Characters", "--client-id", id];
+        arguments.extend(["--redirect-uri", redirect_uri, "--auth-method", method]);
+        let made = scene.signet.cli_json(&arguments, "").await;
+        scene.client.id = id.to_owned();
+        scene.client.secret = Some(flow::member(&made, "client_secret").to_owned());
+        let settings = json!({ "auth_method": method, "scope": SCOPE });
+        let result = run(&scene, "code", &settings, 1).await;
+        assert_eq!(flow::member(&result["claims"], "aud"), id, "{method}");
+    }
+}
+
 /// A3, T1, T3, T4, U1: the library reads every refusal as what it is.
 #[tokio::test]
 async fn refusals_reach_the_application() {

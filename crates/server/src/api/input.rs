@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use actix_web::{
-    HttpMessage as _, HttpRequest,
+    HttpRequest,
     web::{Bytes, Payload, Query},
 };
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
-use crate::guard::gate::body_limit;
+use crate::{call::is_of_type, guard::gate::body_limit};
 
 /// How long a body may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -21,7 +21,7 @@ const TYPES: [&str; 2] = ["application/json", "application/merge-patch+json"];
 
 /// A body that must be JSON.
 pub(super) async fn read(http: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
-    if !TYPES.contains(&http.content_type()) {
+    if !is_of_type(http, &TYPES) {
         return Err(not_json());
     }
     bytes(http, payload).await
@@ -30,7 +30,7 @@ pub(super) async fn read(http: &HttpRequest, payload: Payload) -> Result<Bytes, 
 /// A body that is JSON or empty.
 pub(super) async fn read_any(http: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
     let body = bytes(http, payload).await?;
-    if !body.is_empty() && !TYPES.contains(&http.content_type()) {
+    if !body.is_empty() && !is_of_type(http, &TYPES) {
         return Err(not_json());
     }
     Ok(body)
