@@ -30,7 +30,7 @@ async fn hostile_bodies_are_refused() {
         ("application/json", huge, 413, "request_too_large"),
         ("application/json", b"{\"client_name\":\"hunter2\",".to_vec(), 400, "invalid_json"),
         ("application/json", b"[]".to_vec(), 422, "invalid_body"),
-        ("application/json", b"{\"client_name\":\"A\",\"admin\":true}".to_vec(), 422, "invalid_body"),
+        ("application/json", b"{\"client_name\":\"A\",\"admin\":true}".to_vec(), 422, "invalid_client_metadata"),
         ("application/json", b"{\"client_name\":\"A\",\"client_name\":\"B\"}".to_vec(), 422, "invalid_body"),
         ("application/json", b"{\"client_name\":{\"hunter2\":1}}".to_vec(), 422, "invalid_body"),
         ("application/json", b"{\"client_name\":\"a\\u0000b\"}".to_vec(), 422, "invalid_client_metadata"),
