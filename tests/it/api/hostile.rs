@@ -51,8 +51,8 @@ async fn hostile_bodies_are_refused() {
         assert_eq!(problem(answer).await, (status, code.to_owned()), "{what}");
     }
     assert_eq!(count().await, before);
-    let taken = office.call("POST", CLIENTS, &token).header(CONTENT_TYPE, "Application/JSON; charset=utf-8").body(good);
-    assert_eq!(taken.send().await.expect("an answer").status(), 201, "the case of a type does not matter");
+    let spelt = office.call("POST", CLIENTS, &token).header(CONTENT_TYPE, "Application/JSON; charset=utf-8").body(good);
+    assert_eq!(spelt.send().await.expect("an answer").status(), 201, "the case of a type does not matter");
 }
 
 /// paths and queries that nobody means well with find nothing and break nothing.
