@@ -1,6 +1,7 @@
 //! The protocol endpoints, one file each.
 
 pub mod authorize;
+pub mod client;
 pub mod discovery;
 pub mod logout;
 pub mod token;
@@ -10,6 +11,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     http::{StatusCode, header},
 };
+use serde::Serialize;
 use serde_json::json;
 use signet_oidc::{ErrorCode, OAuthError};
 use signet_storage::StoreError;
@@ -19,6 +21,14 @@ use crate::{
     entropy::NoEntropy,
     guard::rate_limits::Limited,
 };
+
+/// RFC 6749 §5.1: JSON that no cache keeps.
+fn private<T: Serialize>(answer: &T) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::PRAGMA, "no-cache"))
+        .json(answer)
+}
 
 /// What an endpoint that answers JSON can fail with.
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,125 @@
+//! The client behind a request to the token, introspection or revocation endpoint: who it is, how often it failed, and
+//! what the audit log keeps of a refusal.
+
+use std::sync::Arc;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Payload},
+};
+use signet_oidc::{
+    Call, Event, OAuthError,
+    change::{EventKind, EventResult},
+    client::Client,
+    id::ClientKey,
+    token::client_auth::{self, Credentials},
+};
+use signet_storage::{Actor, Origin, audit::Entry};
+
+use super::EndpointError;
+use crate::{app::App, call, entropy, telemetry::metrics};
+
+/// What is known of a request by the time it is refused.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// The client it names, if that exists.
+    client: Option<ClientKey>,
+    /// The client it names, if that does not exist.
+    typed: Option<String>,
+    /// Whether it showed that it is that client.
+    authenticated: bool,
+    /// Whether the decision left its own row.
+    recorded: bool,
+}
+
+impl Asked {
+    /// Says whether the decision left its own row in the audit log.
+    pub fn recorded(&mut self, recorded: bool) {
+        self.recorded = recorded;
+    }
+
+    /// Leaves a row in the audit log, without a transaction: nothing else is written.
+    fn refused(self, app: &App, http: &HttpRequest, error: &EndpointError) {
+        let EndpointError::OAuth(error) = error else { return };
+        let Ok(mut turn) = entropy::turn() else { return };
+        if self.recorded {
+            return;
+        }
+        let event = Event {
+            kind: EventKind::TokenRefused,
+            result: EventResult::Refused,
+            account: None,
+            client: self.client,
+            session: None,
+            grant: None,
+            detail: Some(error.code.as_str()),
+        };
+        let entry = Entry { typed: self.typed, ..Entry::of(event, &mut turn) };
+        // Who failed to show who it is, is nobody known.
+        let actor = (!self.authenticated).then_some(Actor::Anonymous);
+        app.audit.push(entry, Origin { actor, ..call::origin(http) });
+    }
+}
+
+/// Reads a request, authenticates its client and runs `work` for it; gives the refusal as the answer to send. Failures
+/// are limited per address and client (protocol O3), counted, and leave a row in the audit log.
+pub async fn serve<T, W>(app: &Data<App>, http: &HttpRequest, payload: Payload, work: W) -> Result<T, HttpResponse>
+where
+    W: AsyncFnOnce(Call, Arc<Client>, &mut Asked) -> Result<T, EndpointError>,
+{
+    let mut asked = Asked::default();
+    let result = limited(app, http, payload, &mut asked, work).await;
+    result.map_err(|error| {
+        metrics::refused(error.code().as_str());
+        asked.refused(app, http, &error);
+        error.json(http)
+    })
+}
+
+async fn limited<T, W>(
+    app: &Data<App>,
+    http: &HttpRequest,
+    payload: Payload,
+    asked: &mut Asked,
+    work: W,
+) -> Result<T, EndpointError>
+where
+    W: AsyncFnOnce(Call, Arc<Client>, &mut Asked) -> Result<T, EndpointError>,
+{
+    let call = call::read(http, payload).await?;
+    let read = client_auth::read(call.header("authorization"), &call.params);
+    let named = read.as_ref().map(|(id, _)| id.clone()).unwrap_or_default();
+    app.may_try(http, &named).await?;
+    let result = async {
+        let client = authenticate(app, read?, asked).await?;
+        work(call, client, asked).await
+    }
+    .await;
+    if let Err(EndpointError::OAuth(_)) = &result {
+        app.failed(http, &named).await;
+    }
+    result
+}
+
+/// Protocol T1: the client, if the request showed that it comes from it.
+async fn authenticate(
+    app: &App,
+    (id, credentials): (String, Credentials),
+    asked: &mut Asked,
+) -> Result<Arc<Client>, EndpointError> {
+    let client = app.client(&id).await?;
+    match &client {
+        Some(client) => asked.client = Some(client.key),
+        // A secret in the wrong field is not kept.
+        None => asked.typed = (!looks_like_a_secret(&id)).then_some(id),
+    }
+    client_auth::verify(client.as_deref(), &credentials)?;
+    let client = client.ok_or_else(|| OAuthError::invalid_client("client authentication failed"))?;
+    asked.authenticated = true;
+    Ok(client)
+}
+
+/// Whether it has the form of the secrets that are made here.
+fn looks_like_a_secret(text: &str) -> bool {
+    text.len() >= 40 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
