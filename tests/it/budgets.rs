@@ -57,6 +57,29 @@ async fn exchange_and_refresh_take_at_most_four() {
     }
 }
 
+/// introspection takes at most one, for whoever asks and whatever is asked about; an access token without the
+/// person's name takes none.
+#[tokio::test]
+async fn introspection_takes_at_most_one() {
+    for database in [Database::Postgres, Database::Embedded] {
+        let scene = Scene::on(database, ClientSpec::confidential()).await;
+        let mut browser = scene.browser();
+        let named = scene.grant(&mut browser, &scene.request()).await;
+        let plain = scene.grant(&mut browser, &scene.request().with("scope", "openid")).await;
+        for (what, token, most) in [
+            ("an access token", flow::member(&plain, "access_token"), 0),
+            ("an access token with the profile", flow::member(&named, "access_token"), 1),
+            ("a refresh token", flow::member(&named, "refresh_token"), 1),
+            ("an ID token", flow::member(&plain, "id_token"), 0),
+            ("garbage", "garbage", 1),
+        ] {
+            let answer = flow::introspect(&scene.signet, &scene.client, token).await;
+            assert_eq!(answer.status(), StatusCode::OK, "{what}");
+            assert!(count(&answer) <= most, "{what}: {}", count(&answer));
+        }
+    }
+}
+
 /// authorize with a session and remembered consent takes at most four, also when the session's idle time is
 /// wound up.
 #[tokio::test]

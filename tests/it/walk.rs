@@ -114,7 +114,12 @@ async fn each_route_refuses_who_it_should() {
                 assert_eq!(ask(Some(&administrator)).await.status(), 200, "{what}");
             }
             "session" => assert!([303, 400, 403].contains(&status), "{what}: {status}"),
-            "public" => assert!(status < 500 && status != 401 || path == "/oauth/token", "{what}: {status}"),
+            "public" => {
+                // What authenticates clients by itself.
+                let clients = ["/oauth/token", "/oauth/introspect", "/oauth/revoke"].contains(&&*path);
+                assert_eq!(status == 401, clients, "{what}: {status}");
+                assert!(status < 500, "{what}: {status}");
+            }
             other => panic!("{what}: requirement {other}"),
         }
     }
@@ -349,9 +354,18 @@ async fn each_change_by_a_flow_writes_one_row() {
     let replayed = flow::exchange(signet, &client, &code(&direct), &request.verifier).await;
     one(&replayed, "code.replayed", "client", Some(&client.id));
 
+    let back = {
+        let code = flow::code(signet, &mut browser, &request, &ada).await;
+        flow::granted(flow::exchange(signet, &client, &code, &request.verifier).await).await
+    };
+    let revoked = flow::revoke(signet, &client, flow::member(&back, "access_token")).await;
+    one(&revoked, "token.revoked", "user", Some(&client.id));
+    let revoked = flow::revoke(signet, &client, flow::member(&back, "refresh_token")).await;
+    one(&revoked, "token.revoked", "user", Some(&client.id));
+
     let home = browser.get("/").await.page();
     one(&post(&mut browser, &home, &[("decision", "signout")]).await, "session.ended", "user", None);
-    assert_eq!(seen.len(), 10, "{seen:?}");
+    assert_eq!(seen.len(), 11, "{seen:?}");
 }
 
 /// O2: a preflight is answered where scripts may call, and nowhere else.

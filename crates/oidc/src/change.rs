@@ -58,6 +58,15 @@ pub enum Change {
         /// When.
         at: DateTime<Utc>,
     },
+    /// Ends one access token, and nothing else.
+    RevokeToken {
+        /// Which.
+        jti: String,
+        /// When.
+        at: DateTime<Utc>,
+        /// When it would have ended.
+        expires: DateTime<Utc>,
+    },
     /// Remembers what a person allowed a client.
     RememberConsent {
         /// Who.
@@ -186,8 +195,10 @@ events! {
         RefreshReplayed = "refresh_token.replayed", refused;
         /// A client was given a token for itself.
         ClientTokenIssued = "client_token.issued", success;
-        /// A token request was refused; the detail is the error's code.
+        /// A request to the token, introspection or revocation endpoint was refused; the detail is the error's code.
         TokenRefused = "token.refused", refused;
+        /// A client gave back a token; the detail says of which kind. With a refresh token all that its grant gave has ended.
+        TokenRevoked = "token.revoked", success;
         /// A person allowed a client what it asked for, and the client was given a code.
         ConsentGiven = "consent.given", success;
         /// A person refused a client what it asked for.

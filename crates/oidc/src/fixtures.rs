@@ -11,6 +11,7 @@ use crate::{
     },
     grant::{Confirmation, Grant, GrantKind, GrantState},
     id::{AccountId, ClientId, ClientKey, GrantId, RealmId, SessionId},
+    jose::AccessClaims,
     pkce::{Challenge, Method},
     policy::{ClientPolicy, Policy},
     realm::Realm,
@@ -105,5 +106,26 @@ pub(crate) fn grant() -> Grant {
         offline: false,
         confirmation: Confirmation::None,
         state: GrantState::Active,
+    }
+}
+
+/// What an access token of [`grant`] says.
+pub(crate) fn access_claims() -> AccessClaims {
+    AccessClaims {
+        iss: realm().issuer,
+        sub: "subject".into(),
+        aud: vec!["app".into(), realm().issuer],
+        exp: now().timestamp() + 900,
+        iat: now().timestamp(),
+        jti: "jti".into(),
+        client_id: "app".into(),
+        scope: "openid profile".into(),
+        auth_time: Some(grant().auth_time.timestamp()),
+        acr: Some("1".into()),
+        sid: Some("sid".into()),
+        user_id: None,
+        grant: Some(grant().id),
+        account_generation: 0,
+        client_generation: 0,
     }
 }

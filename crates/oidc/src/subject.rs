@@ -59,3 +59,14 @@ pub struct Session {
     /// The authentication context reached.
     pub acr: String,
 }
+
+/// The person behind a grant, and the sign-in it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Whose it is.
+    pub account: AccountId,
+    /// What the person is called here.
+    pub username: String,
+    /// The session it came from, while that is kept.
+    pub session: Option<SessionId>,
+}

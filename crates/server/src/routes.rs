@@ -8,7 +8,7 @@ use crate::{
     guard::route::{
         Audience::Issuer, Headers, Line, Service, api, delete, endpoint, get, head, install, page, patch, post, put,
     },
-    oauth::{authorize, discovery, logout, token, userinfo},
+    oauth::{authorize, discovery, introspect, logout, revoke, token, userinfo},
     pages::{self, consent, home, interact, link, register, signin},
     playground::handlers as playground_handlers,
     telemetry::endpoints,
@@ -39,6 +39,9 @@ pub fn map() -> Vec<Service> {
             cors,
             [get(userinfo::handle).token(Issuer, "openid"), post(userinfo::handle).token(Issuer, "openid")],
         ),
+        // For servers, which authenticate: no script of a page has what it takes.
+        endpoint("/oauth/introspect", strict, [post(introspect::post).public().writes(&["token.refused"])]),
+        endpoint("/oauth/revoke", cors, [post(revoke::post).public().writes(&["token.revoked", "token.refused"])]),
         endpoint("/oauth/jwks", cors, [get(discovery::jwks).public(), head(discovery::jwks).public()]),
         page(
             "/oauth/logout",

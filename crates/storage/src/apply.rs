@@ -34,6 +34,7 @@ impl Apply<signet_oidc::Change> for Tx<'_> {
                 }
                 Change::RepeatRefresh { grant, access_until } => self.extend_access(grant, access_until)?,
                 Change::RevokeGrant { grant, at } => self.revoke_grant(grant, at)?,
+                Change::RevokeToken { jti, at, expires } => self.revoke_token(jti, at, expires)?,
                 Change::RememberConsent { account, client, allowed, at } => {
                     self.remember_consent(account, client, &allowed, at)?;
                 }

@@ -8,27 +8,27 @@ use diesel::{
 use serde_json::Value;
 use signet_identity::user::UserState;
 use signet_oidc::{
-    change::{NewGrant, NewRefresh},
+    change::NewGrant,
     grant::{Confirmation, Grant, GrantKind, GrantState},
     id::{AccountId, ClientKey, GrantId, SessionId},
     pkce::{Challenge, Method},
     secret::Digest,
-    subject::Account,
-    token::{authorization_code, refresh_token},
+    subject::{Account, Holder},
+    token::authorization_code,
 };
 use uuid::Uuid;
 
 use crate::{
     error::StoreError,
     notices::{self, Notice},
-    schema::{grants, refresh_tokens, sessions, users},
+    schema::{grants, sessions, users},
     statement::statement,
     store::Tx,
 };
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = grants)]
-struct GrantRow {
+pub(crate) struct GrantRow {
     id: Uuid,
     kind: String,
     client_key: i64,
@@ -53,7 +53,7 @@ struct GrantRow {
 }
 
 impl GrantRow {
-    fn into_domain(self) -> Result<Grant, StoreError> {
+    pub(crate) fn into_domain(self) -> Result<Grant, StoreError> {
         let method = Method::parse(&self.code_challenge_method).ok_or(StoreError::Row("challenge method"))?;
         let claims = self.claims.map(serde_json::from_value).transpose();
         Ok(Grant {
@@ -81,17 +81,15 @@ impl GrantRow {
     }
 }
 
-/// When a refresh token ends, and when it was spent.
-type Token = (DateTime<Utc>, Option<DateTime<Utc>>);
-
 /// The account and session behind a grant, as they stand now.
-type Standing = (Uuid, String, String, i64, SessionEnds);
+pub(crate) type Standing = (Uuid, String, String, i64, SessionEnds);
 
 /// When the session ends in any case, ends without use, and was ended; none where there is no session. Then the moment
 /// before which every sign-in of the account is over.
-type SessionEnds = (Option<DateTime<Utc>>, Option<DateTime<Utc>>, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+pub(crate) type SessionEnds =
+    (Option<DateTime<Utc>>, Option<DateTime<Utc>>, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
-fn account((id, subject, state, generation, ..): &Standing) -> Account {
+pub(crate) fn account((id, subject, state, generation, ..): &Standing) -> Account {
     Account {
         id: AccountId(*id),
         subject: subject.clone(),
@@ -102,7 +100,7 @@ fn account((id, subject, state, generation, ..): &Standing) -> Account {
 
 /// Whether the sign-in a grant hangs on is over. A grant of offline access hangs on no session, but what was ended
 /// together with everything else of its account stays so, also where it was given at that very moment.
-fn session_over(grant: &Grant, (.., (expires, idle, ended, before)): &Standing, now: DateTime<Utc>) -> bool {
+pub(crate) fn session_over(grant: &Grant, (.., (expires, idle, ended, before)): &Standing, now: DateTime<Utc>) -> bool {
     let over = |end: &Option<DateTime<Utc>>| end.is_none_or(|end| end <= now);
     before.is_some_and(|before| grant.auth_time < before)
         || !grant.offline && (ended.is_some() || over(expires) || over(idle))
@@ -145,30 +143,6 @@ statement! {
      INSERT INTO session_clients (session_id, client_key, subject, sid, created_at) \
      SELECT session_id, client_key, subject, sid, created_at FROM given WHERE session_id IS NOT NULL AND sid IS NOT NULL \
      ON CONFLICT (session_id, client_key) DO NOTHING"
-}
-
-statement! {
-    /// Spends a refresh token, stores its successor, notes when the newest access token ends, and winds up the idle time
-    /// of the session: a refresh is use.
-    RotateRefresh {
-        realm: i64 => Int8,
-        spent: Vec<u8> => Bytea,
-        successor: Vec<u8> => Bytea,
-        grant: Uuid => SqlUuid,
-        client: i64 => Int8,
-        at: DateTime<Utc> => Timestamptz,
-        expires: DateTime<Utc> => Timestamptz,
-        access_until: DateTime<Utc> => Timestamptz,
-        session: Option<Uuid> => Nullable<SqlUuid>,
-        idle_until: DateTime<Utc> => Timestamptz,
-    }
-    "WITH old AS (UPDATE refresh_tokens SET spent_at = {at}, successor = {successor} \
-                  WHERE realm_id = {realm} AND hash = {spent}), \
-     granted AS (UPDATE grants SET access_until = {access_until}, ends_at = {expires} WHERE id = {grant}), \
-     seen AS (UPDATE sessions SET idle_expires_at = {idle_until} \
-              WHERE id = {session} AND ended_at IS NULL AND idle_expires_at < {idle_until}) \
-     INSERT INTO refresh_tokens (realm_id, hash, grant_id, client_key, issued_at, expires_at) \
-     VALUES ({realm}, {successor}, {grant}, {client}, {at}, {expires})"
 }
 
 impl Tx<'_> {
@@ -234,73 +208,19 @@ impl Tx<'_> {
         })
     }
 
-    /// Loads and locks a refresh token of that client with everything it depends on. Two statements: the first takes
-    /// the grant's lock, so that the second sees what the holder before it left.
-    pub fn load_refresh(
-        &mut self,
-        token: &Digest,
-        client: ClientKey,
-        now: DateTime<Utc>,
-    ) -> Result<Option<refresh_token::Loaded>, StoreError> {
-        use refresh_token::TokenState;
-        let hash = token.as_bytes().as_slice();
-        let mine = refresh_tokens::table
-            .filter(refresh_tokens::realm_id.eq(self.realm.0))
-            .filter(refresh_tokens::hash.eq(hash))
-            .filter(refresh_tokens::client_key.eq(client.0));
-        let locked: Option<Uuid> = grants::table
-            .filter(grants::id.nullable().eq(mine.select(refresh_tokens::grant_id).single_value()))
-            .select(grants::id)
-            .for_no_key_update()
+    /// Who stands behind a grant, while it is kept. One statement.
+    pub fn holder(&mut self, grant: GrantId) -> Result<Option<Holder>, StoreError> {
+        let found: Option<(Uuid, String, Option<Uuid>)> = grants::table
+            .inner_join(users::table)
+            .filter(grants::realm_id.eq(self.realm.0))
+            .filter(grants::id.eq(grant.0))
+            .select((users::id, users::username, grants::session_id))
             .first(self.conn)
             .optional()?;
-        let Some(grant_id) = locked else { return Ok(None) };
-
-        let successor = diesel::alias!(refresh_tokens as successor);
-        let (row, standing, (expires, spent_at), next): (GrantRow, Standing, Token, Option<Option<DateTime<Utc>>>) =
-            refresh_tokens::table
-                .inner_join(grants::table.left_join(sessions::table).inner_join(users::table))
-                .left_join(
-                    successor.on(successor
-                        .field(refresh_tokens::realm_id)
-                        .eq(refresh_tokens::realm_id)
-                        .and(successor.field(refresh_tokens::hash).nullable().eq(refresh_tokens::successor))),
-                )
-                .filter(refresh_tokens::realm_id.eq(self.realm.0))
-                .filter(refresh_tokens::hash.eq(hash))
-                .filter(grants::id.eq(grant_id))
-                .select((
-                    GrantRow::as_select(),
-                    (
-                        users::id,
-                        users::subject,
-                        users::state,
-                        users::generation,
-                        (
-                            sessions::expires_at.nullable(),
-                            sessions::idle_expires_at.nullable(),
-                            sessions::ended_at.nullable(),
-                            users::ends_before,
-                        ),
-                    ),
-                    (refresh_tokens::expires_at, refresh_tokens::spent_at),
-                    successor.field(refresh_tokens::spent_at).nullable(),
-                ))
-                .first(self.conn)
-                .map(|(grant, standing, token, next): (GrantRow, Standing, Token, Option<DateTime<Utc>>)| {
-                    (grant, standing, token, Some(next))
-                })?;
-        let grant = row.into_domain()?;
-        Ok(Some(refresh_token::Loaded {
-            account: account(&standing),
-            session_over: session_over(&grant, &standing, now),
-            state: match (spent_at, next.flatten()) {
-                (None, _) => TokenState::Fresh,
-                (Some(at), None) => TokenState::Spent { at },
-                (Some(_), Some(_)) => TokenState::Superseded,
-            },
-            expires,
-            grant,
+        Ok(found.map(|(account, username, session)| Holder {
+            account: AccountId(account),
+            username,
+            session: session.map(SessionId),
         }))
     }
 
@@ -340,49 +260,6 @@ impl Tx<'_> {
             at,
         };
         row.execute(self.conn)?;
-        Ok(())
-    }
-
-    pub(crate) fn issue_refresh(&mut self, new: &NewRefresh) -> Result<(), StoreError> {
-        diesel::insert_into(refresh_tokens::table)
-            .values((
-                refresh_tokens::realm_id.eq(self.realm.0),
-                refresh_tokens::hash.eq(new.digest.as_bytes().as_slice()),
-                refresh_tokens::grant_id.eq(new.grant.0),
-                refresh_tokens::client_key.eq(new.client.0),
-                refresh_tokens::issued_at.eq(new.at),
-                refresh_tokens::expires_at.eq(new.expires),
-            ))
-            .execute(self.conn)?;
-        Ok(())
-    }
-
-    pub(crate) fn rotate_refresh(
-        &mut self,
-        spent: &Digest,
-        successor: &NewRefresh,
-        (access_until, seen): (DateTime<Utc>, Option<(SessionId, DateTime<Utc>)>),
-    ) -> Result<(), StoreError> {
-        let row = RotateRefresh {
-            realm: self.realm.0,
-            spent: spent.as_bytes().to_vec(),
-            successor: successor.digest.as_bytes().to_vec(),
-            grant: successor.grant.0,
-            client: successor.client.0,
-            at: successor.at,
-            expires: successor.expires,
-            access_until,
-            session: seen.map(|(session, _)| session.0),
-            idle_until: seen.map_or(successor.at, |(_, until)| until),
-        };
-        row.execute(self.conn)?;
-        Ok(())
-    }
-
-    pub(crate) fn extend_access(&mut self, grant: GrantId, access_until: DateTime<Utc>) -> Result<(), StoreError> {
-        diesel::update(grants::table.filter(grants::realm_id.eq(self.realm.0)).filter(grants::id.eq(grant.0)))
-            .set(grants::access_until.eq(access_until))
-            .execute(self.conn)?;
         Ok(())
     }
 

@@ -21,6 +21,7 @@ pub mod keys;
 pub mod load;
 pub mod notices;
 pub mod pool;
+mod refresh_tokens;
 pub mod resources;
 pub mod roles;
 pub mod rotation;

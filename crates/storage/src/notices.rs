@@ -150,6 +150,17 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Ends one access token on every node. One statement.
+    pub(crate) fn revoke_token(
+        &mut self,
+        jti: String,
+        at: DateTime<Utc>,
+        expires: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        // A node whose clock is behind takes the token for a little longer.
+        self.announce(&Announcement::Revoked(Entry::Token(jti)), at, expires + CLOCKS_APART)
+    }
+
     /// Notices that are still needed and were written by the transaction `from` or a later one, and the horizon to ask
     /// from the next time: the oldest transaction that is still under way. One statement.
     pub(crate) fn notices_from(&mut self, from: i64, now: DateTime<Utc>) -> Result<(i64, Vec<Notice>), StoreError> {

@@ -36,6 +36,28 @@ async fn a_revoked_token(nodes: &Nodes, client: &Client, way: Way) {
     .await;
 }
 
+/// A token given back on A is refused on B, and there it is inactive; with a refresh token goes all that it gave.
+async fn a_token_given_back(nodes: &Nodes, client: &Client, way: Way) {
+    for kind in ["access_token", "refresh_token"] {
+        let (tokens, ..) = nodes.sign_in(client).await;
+        let active = async || {
+            let told = flow::introspect(&nodes.b, client, flow::member(&tokens, "access_token")).await;
+            flow::granted(told).await["active"] == true
+        };
+        assert!(active().await && status_of(&nodes.b, &tokens).await == StatusCode::OK, "B takes what A signed");
+        by(way, nodes, async || {
+            let answer = flow::revoke(&nodes.a, client, flow::member(&tokens, kind)).await;
+            assert_eq!(answer.status(), StatusCode::OK);
+            assert_eq!(status_of(&nodes.a, &tokens).await, StatusCode::UNAUTHORIZED, "A knows at once");
+            nodes.refused_at_b(&format!("a token ended by its {kind} on A is refused on B"), &tokens).await;
+            assert!(!active().await, "B says that it is inactive");
+        })
+        .await;
+        let refreshed = flow::refresh(&nodes.b, client, flow::member(&tokens, "refresh_token")).await;
+        assert_eq!(refreshed.status().is_success(), kind == "access_token", "{kind}");
+    }
+}
+
 /// A key rotated on A signs on B; it was published before, and both publish the same.
 async fn a_rotated_key(nodes: &Nodes, way: Way) {
     let client = service(&nodes.a).await;
@@ -106,6 +128,7 @@ async fn a_taken_role(nodes: &Nodes, way: Way) {
 async fn everything(nodes: &Nodes, way: Way) {
     let client = nodes.a.client(ClientSpec::confidential()).await;
     a_revoked_token(nodes, &client, way).await;
+    a_token_given_back(nodes, &client, way).await;
     a_rotated_key(nodes, way).await;
     a_disabled_client(nodes, way).await;
     a_taken_role(nodes, way).await;
@@ -122,14 +145,14 @@ async fn redis_is(node: &Signet, state: &str) {
     .await;
 }
 
-/// without Redis nodes hear of each other through the database.
+/// without Redis nodes hear of each other through the database.
 #[tokio::test]
 async fn without_redis() {
     let nodes = Nodes::start(&[]).await;
     everything(&nodes, Way::Table).await;
 }
 
-/// with Redis it is Redis that brings the news.
+/// with Redis it is Redis that brings the news.
 #[tokio::test]
 async fn over_redis() {
     let redis = PrivateRedis::start().await;

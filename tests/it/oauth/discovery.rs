@@ -10,11 +10,13 @@ use crate::scene::header;
 use crate::support::prelude::*;
 
 /// OIDC Discovery §3, RFC 8414 §2, RFC 9207 §3, RP-Initiated Logout §2.1, Initiating User Registration §4.
-const REGISTERED: [&str; 21] = [
+const REGISTERED: [&str; 25] = [
     "issuer",
     "authorization_endpoint",
     "token_endpoint",
     "userinfo_endpoint",
+    "introspection_endpoint",
+    "revocation_endpoint",
     "jwks_uri",
     "end_session_endpoint",
     "scopes_supported",
@@ -25,6 +27,8 @@ const REGISTERED: [&str; 21] = [
     "subject_types_supported",
     "id_token_signing_alg_values_supported",
     "token_endpoint_auth_methods_supported",
+    "introspection_endpoint_auth_methods_supported",
+    "revocation_endpoint_auth_methods_supported",
     "code_challenge_methods_supported",
     "acr_values_supported",
     "prompt_values_supported",
@@ -102,11 +106,38 @@ async fn the_key_set_is_public_and_cached() {
     assert_eq!(other.status(), StatusCode::OK);
 }
 
-/// R-53, O2: scripts of applications may call discovery, keys, token and userinfo, and no page.
+/// D3: what the endpoints for tokens take is what is advertised for each; introspection takes no public client.
+#[tokio::test]
+async fn the_methods_of_client_authentication_are_advertised() {
+    let signet = Signet::start(Database::Postgres).await;
+    let document = json(&signet, &signet.url("/.well-known/openid-configuration")).await;
+    for (endpoint, path) in
+        [("token", "/oauth/token"), ("introspection", "/oauth/introspect"), ("revocation", "/oauth/revoke")]
+    {
+        let advertised = &document[format!("{endpoint}_endpoint_auth_methods_supported")];
+        for method in ["client_secret_basic", "client_secret_post", "none"] {
+            let spec = ClientSpec { auth_method: Some(method.to_owned()), ..ClientSpec::confidential() };
+            let client = signet.client(spec).await;
+            let mut fields = vec![("token", "x"), ("grant_type", "refresh_token"), ("refresh_token", "x")];
+            let mut request = signet.http().post(signet.url(path));
+            match (method, &client.secret) {
+                ("client_secret_basic", secret) => request = request.basic_auth(&client.id, secret.as_ref()),
+                (_, Some(secret)) => fields.extend([("client_id", &*client.id), ("client_secret", secret)]),
+                (_, None) => fields.push(("client_id", &client.id)),
+            }
+            let status = request.form(&fields).send().await.expect("an answer").status();
+            let listed = advertised.as_array().expect("methods").contains(&Value::from(method));
+            assert_eq!(listed, status != StatusCode::UNAUTHORIZED, "{endpoint} {method}: {status}");
+        }
+    }
+}
+
+/// R-53, O2: scripts of applications may call discovery, keys, token, userinfo and revocation, and no page.
 #[tokio::test]
 async fn cross_origin_calls_are_open_for_the_protocol_only() {
     let signet = Signet::start(Database::Postgres).await;
-    for path in ["/.well-known/openid-configuration", "/oauth/jwks", "/oauth/token", "/oauth/userinfo"] {
+    for path in ["/.well-known/openid-configuration", "/oauth/jwks", "/oauth/token", "/oauth/userinfo", "/oauth/revoke"]
+    {
         let asked = signet.http().request(Method::OPTIONS, signet.url(path)).header("origin", "https://app.example");
         let answer = asked.send().await.expect("an answer");
         assert_eq!(answer.status(), StatusCode::NO_CONTENT, "{path}");
@@ -114,7 +145,7 @@ async fn cross_origin_calls_are_open_for_the_protocol_only() {
         assert_eq!(header(&answer, "access-control-allow-credentials"), "", "{path}");
         assert!(header(&answer, "access-control-allow-headers").contains("Authorization"), "{path}");
     }
-    for path in ["/signin", "/register", "/consent", "/oauth/authorize", "/oauth/logout", "/"] {
+    for path in ["/signin", "/register", "/consent", "/oauth/authorize", "/oauth/logout", "/oauth/introspect", "/"] {
         let asked = signet.http().get(signet.url(path)).header("origin", "https://app.example");
         let answer = asked.send().await.expect("an answer");
         assert_eq!(header(&answer, "access-control-allow-origin"), "", "{path}");

@@ -207,6 +207,9 @@ impl Driver<'_> {
         }
         let replayed = self.exchange(client, fields).await;
         assert_eq!(replayed.0, 400);
+        for token in [flow::member(&tokens, "access_token"), &first, &code] {
+            self.asked_about(client, token).await;
+        }
         let logout = format!("/oauth/logout?id_token_hint={}&state=x", flow::member(&tokens, "id_token"));
         let page = browser.get(&logout).await;
         if let Landing::Page(page) = page {
@@ -244,6 +247,23 @@ impl Driver<'_> {
         let query = signet.http().get(format!("{url}?access_token={token}"));
         for request in [signet.http().get(&url).bearer_auth(&changed), post, both, query] {
             self.refused(request).await;
+        }
+    }
+
+    /// Introspection and revocation of a token, as they should be and as they should not.
+    async fn asked_about(&mut self, client: &Client, token: &str) {
+        let signet = self.signet;
+        for path in ["/oauth/introspect", "/oauth/revoke"] {
+            let answer = flow::post_as(signet, client, path, &[("token", token), ("token_type_hint", token)]).await;
+            self.answered(answer).await;
+            let url = signet.url(path);
+            let query = signet.http().post(format!("{url}?token={token}"));
+            let name = signet.http().post(&url).form(&[("token", token), ("client_id", token)]);
+            let bearer = signet.http().post(&url).bearer_auth(token).form(&[("token", token)]);
+            let secret = signet.http().post(&url).basic_auth(&client.id, Some(token)).form(&[("token", token)]);
+            for request in [query, name, bearer, secret] {
+                self.refused(request).await;
+            }
         }
     }
 

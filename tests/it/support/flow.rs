@@ -142,8 +142,23 @@ pub fn parameter(url: &Url, name: &str) -> Option<String> {
 /// Posts to the token endpoint as a client: with Basic authentication when it has a secret, else
 /// with `client_id` in the body.
 pub async fn token(signet: &Signet, client: &Client, fields: &[(&str, &str)]) -> Response {
+    post_as(signet, client, "/oauth/token", fields).await
+}
+
+/// Asks as a client what a token is good for.
+pub async fn introspect(signet: &Signet, client: &Client, token: &str) -> Response {
+    post_as(signet, client, "/oauth/introspect", &[("token", token)]).await
+}
+
+/// Gives a token back as a client.
+pub async fn revoke(signet: &Signet, client: &Client, token: &str) -> Response {
+    post_as(signet, client, "/oauth/revoke", &[("token", token)]).await
+}
+
+/// Posts to an endpoint as a client: with Basic authentication when it has a secret, else with `client_id` in the body.
+pub async fn post_as(signet: &Signet, client: &Client, path: &str, fields: &[(&str, &str)]) -> Response {
     let mut fields = fields.to_vec();
-    let mut request = signet.http().post(signet.url("/oauth/token"));
+    let mut request = signet.http().post(signet.url(path));
     match &client.secret {
         // RFC 6749 §2.3.1: both parts form-urlencoded first.
         Some(secret) => {

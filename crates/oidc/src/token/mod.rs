@@ -7,12 +7,14 @@ pub mod authorization_code;
 pub mod client_auth;
 pub mod client_credentials;
 mod issue;
+mod presented;
 pub mod refresh_token;
 pub mod revocation;
 #[cfg(test)]
 mod tests;
 
 pub use issue::{Issue, TokenResponse};
+pub use presented::Presented;
 
 use crate::{
     call::Params,

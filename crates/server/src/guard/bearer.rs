@@ -78,7 +78,7 @@ fn invalid() -> OAuthError {
 }
 
 /// Signature, kind, issuer, times, and one look into the revocation set. No SQL.
-fn check(app: &App, token: &str) -> Result<AccessClaims, OAuthError> {
+pub(crate) fn check(app: &App, token: &str) -> Result<AccessClaims, OAuthError> {
     let claims =
         app.published().keyring.verify_access(token, &app.realm().issuer, entropy::now()).map_err(|_| invalid())?;
     if app.store.is_revoked(&claims) { Err(invalid()) } else { Ok(claims) }

@@ -40,7 +40,7 @@ pub enum Limit {
     Registration,
     /// Whatever is sensitive, from an address.
     Address,
-    /// Failures at the token and userinfo endpoints, from an address for a client.
+    /// Failures at the token, introspection, revocation and userinfo endpoints, from an address for a client.
     TokenFailures,
 }
 

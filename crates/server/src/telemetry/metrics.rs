@@ -32,7 +32,7 @@ catalogue! {
     SIGN_INS = "signet_sign_ins_total": Counter, "Sign-ins at the sign-in page, by result.";
     REGISTRATIONS = "signet_registrations_total": Counter, "Accounts people made for themselves.";
     TOKENS_ISSUED = "signet_tokens_issued_total": Counter, "Successful answers of the token endpoint, by grant type.";
-    TOKENS_REFUSED = "signet_token_refusals_total": Counter, "Refusals of the token endpoint, by error code.";
+    TOKENS_REFUSED = "signet_token_refusals_total": Counter, "Refusals of the token, introspection and revocation endpoints, by error code.";
     FETCHES = "signet_outbound_fetches_total": Counter, "Fetches from addresses that clients name, by result.";
     PANICS = "signet_panics_total": Counter, "Panics; each is a defect to report.";
     HASH_DURATION = "signet_password_hash_duration_seconds": Histogram, "Time of one password hash, without the wait for it.";

@@ -1,0 +1,73 @@
+//! `POST /oauth/revoke`.
+
+use std::sync::Arc;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header,
+    web::{Data, Payload},
+};
+use signet_oidc::{
+    Call,
+    client::Client,
+    jose::AccessClaims,
+    revoke::{self, Facts},
+    secret::Digest,
+    token::Presented,
+};
+use signet_storage::Apply;
+
+use super::{EndpointError, client};
+use crate::{app::App, call, entropy, guard::bearer};
+
+/// RFC 7009 §2: whatever was sent, the answer is 200 and holds nothing.
+pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
+    let ended =
+        client::serve(&app, &http, payload, async |call, client, _| give_back(&app, &http, &call, client).await);
+    match ended.await {
+        Ok(()) => HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).finish(),
+        Err(refusal) => refusal,
+    }
+}
+
+/// What is looked for in the transaction.
+enum Sought {
+    /// A token of this client that is alive.
+    Access(Box<AccessClaims>),
+    /// A refresh token, by its hash.
+    Refresh(Digest),
+}
+
+async fn give_back(app: &App, http: &HttpRequest, call: &Call, client: Arc<Client>) -> Result<(), EndpointError> {
+    let mut turn = entropy::turn()?;
+    let origin = call::origin(http);
+    let sought = match Presented::read(&call.params)? {
+        Presented::Jwt(token) => {
+            app.store.be_current(turn.now()).await?;
+            match bearer::check(app, token.expose()) {
+                Ok(claims) if revoke::is_own(&client, &claims) => Sought::Access(Box::new(claims)),
+                // Another client's, of another kind, or over.
+                _ => return Ok(()),
+            }
+        }
+        Presented::Opaque(token) => Sought::Refresh(token.digest()),
+    };
+    app.store
+        .transaction(move |tx| {
+            let facts = match sought {
+                Sought::Access(claims) => {
+                    let holder = claims.grant.map(|grant| tx.holder(grant)).transpose()?.flatten();
+                    Facts::Access { claims, holder }
+                }
+                Sought::Refresh(token) => match tx.refresh_token(&token, turn.now())? {
+                    Some(found) => Facts::Refresh(Box::new(found.loaded.grant)),
+                    None => Facts::Nothing,
+                },
+            };
+            let changes = revoke::decide(&client, facts, turn.now());
+            let _ = tx.apply(changes, &mut turn, &origin)?;
+            Ok(())
+        })
+        .await?;
+    Ok(())
+}
