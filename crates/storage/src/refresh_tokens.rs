@@ -25,6 +25,9 @@ use crate::{
 /// When a refresh token was issued, when it ends, and when it was spent.
 type Token = (DateTime<Utc>, DateTime<Utc>, Option<DateTime<Utc>>);
 
+/// A refresh token with what it renews, the username of whose it is, and when its successor was spent.
+type Found = (GrantRow, Standing, String, Token, Option<DateTime<Utc>>);
+
 statement! {
     /// Spends a refresh token, stores its successor, notes when the newest access token ends, and winds up the idle time
     /// of the session: a refresh is use.
@@ -81,7 +84,7 @@ impl Tx<'_> {
         now: DateTime<Utc>,
     ) -> Result<Option<introspect::Refresh>, StoreError> {
         let successor = diesel::alias!(refresh_tokens as successor);
-        let found: Option<(GrantRow, Standing, String, Token, Option<DateTime<Utc>>)> = refresh_tokens::table
+        let found: Option<Found> = refresh_tokens::table
             .inner_join(grants::table.left_join(sessions::table).inner_join(users::table))
             .left_join(
                 successor.on(successor
