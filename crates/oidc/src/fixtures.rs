@@ -127,5 +127,6 @@ pub(crate) fn access_claims() -> AccessClaims {
         grant: Some(grant().id),
         account_generation: 0,
         client_generation: 0,
+        extra: serde_json::Map::new(),
     }
 }
