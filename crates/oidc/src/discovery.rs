@@ -39,6 +39,7 @@ pub fn document(realm: &Realm, acr_values: &[&str]) -> Value {
         "code_challenge_methods_supported": ["S256"],
         "acr_values_supported": acr_values,
         "prompt_values_supported": prompts,
+        "userinfo_signing_alg_values_supported": Alg::SIGNING.map(Alg::as_str),
         "claims_parameter_supported": true,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,

@@ -198,6 +198,7 @@ mod tests {
 
     fn refresh() -> Refresh {
         let loaded = refresh_token::Loaded {
+            person: crate::subject::Person::default(),
             grant: grant(),
             account: account(),
             session_over: false,

@@ -27,6 +27,7 @@ pub mod pkce;
 pub mod policy;
 pub mod realm;
 pub mod registration;
+pub mod resource;
 pub mod revoke;
 pub mod scope;
 pub mod secret;

@@ -24,6 +24,11 @@ pub struct Policy {
     pub session_absolute: Duration,
 }
 
+impl Policy {
+    /// No access token lives longer, whatever an API asks for: the cap bounds the revocation set.
+    pub const LONGEST_ACCESS_TOKEN: Duration = Duration::minutes(60);
+}
+
 impl Default for Policy {
     fn default() -> Self {
         Self {

@@ -4,6 +4,7 @@
 use url::Url;
 
 use crate::{
+    claims,
     client::{Client, ClientAuth, SubjectType, is_loopback_host},
     jose::{Alg, JweAlg, JweEnc, jwks::ClientKeys},
 };
@@ -25,7 +26,7 @@ fn wrong<T>(member: &'static str, message: impl Into<String>) -> Result<T, Wrong
 type Check = fn(&Client) -> Result<(), Wrong>;
 
 /// In this order; the first that does not hold is told.
-const CHECKS: [Check; 9] = [
+const CHECKS: [Check; 10] = [
     response_types_fit_grant_types,
     addresses_are_addresses,
     keys_are_given_once,
@@ -35,6 +36,7 @@ const CHECKS: [Check; 9] = [
     pairwise_has_one_sector,
     request_uris_are_fetchable,
     lists_are_short,
+    custom_claims_are_its_own,
 ];
 
 /// Every check of what has no column of its own, and of how members go together.
@@ -200,6 +202,18 @@ fn lists_are_short(client: &Client) -> Result<(), Wrong> {
     Ok(())
 }
 
+/// R-48: a custom claim takes the place of no registered one.
+fn custom_claims_are_its_own(client: &Client) -> Result<(), Wrong> {
+    const TAKEN: [&str; 8] = ["jti", "nbf", "at_hash", "c_hash", "s_hash", "client_id", "scope", "cnf"];
+    for name in client.metadata.claims.keys() {
+        let taken = claims::scope_of(name).is_some() || claims::PROTOCOL.contains(&name.as_str());
+        if taken || TAKEN.contains(&name.as_str()) || name.is_empty() || name.len() > 200 {
+            return wrong("claims", format!("{name:?} is a registered claim, or no name. Choose another."));
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -237,6 +251,9 @@ mod tests {
             (json!({"id_token_signed_response_alg": "none"}), None),
             (json!({"userinfo_signed_response_alg": "none"}), Some("userinfo_signed_response_alg")),
             (json!({"token_endpoint_auth_signing_alg": "HS256"}), Some("token_endpoint_auth_signing_alg")),
+            (json!({"claims": {"email": {"from": "groups"}}}), Some("claims")),
+            (json!({"claims": {"aud": {"from": "groups"}}}), Some("claims")),
+            (json!({"claims": {"groups": {"from": "groups"}}}), None),
             (json!({"request_uris": ["http://app.example/r"]}), Some("request_uris")),
             (json!({"request_uris": ["https://app.example/r#v1"]}), None),
         ] {

@@ -30,6 +30,19 @@ pub struct StandardClaims {
     pub address: Option<Value>,
 }
 
+/// Everything about a person that claims are made of.
+#[derive(Debug, Clone, Default)]
+pub struct Person {
+    /// OIDC Core §5.1.
+    pub standard: StandardClaims,
+    /// names of groups.
+    pub groups: Vec<String>,
+    /// what administrators keep of the account, a JSON object.
+    pub metadata: Value,
+    /// The names of the account's roles, inherited ones included; only where a claim is made of them.
+    pub roles: Vec<String>,
+}
+
 /// What a token needs to know about an account.
 #[derive(Debug, Clone)]
 pub struct Account {

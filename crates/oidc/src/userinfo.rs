@@ -4,13 +4,13 @@ use serde_json::{Map, Value};
 
 use crate::{
     call::Call,
-    claims,
+    claims::Release,
     error::{ErrorCode, OAuthError},
     jose::AccessClaims,
     realm::Realm,
     scope::Scopes,
     secret::Secret,
-    subject::StandardClaims,
+    subject::Person,
 };
 
 /// RFC 6750 §2: the token from the header or the form body, never the query; both at once are refused.
@@ -42,9 +42,9 @@ pub fn permit(token: &AccessClaims, realm: &Realm, scope: &str) -> Result<Scopes
     Ok(scopes)
 }
 
-/// OIDC Core §5.3.2: `sub` and what the scopes release.
-pub fn answer(subject: &str, scopes: &Scopes, account: &StandardClaims) -> Map<String, Value> {
-    let mut released = claims::by_scope(account, scopes);
+/// OIDC Core §5.3.2: `sub` and what was allowed.
+pub fn answer(subject: &str, release: &Release<'_>, person: &Person) -> Map<String, Value> {
+    let mut released = release.for_userinfo(person);
     released.insert("sub".to_owned(), Value::String(subject.to_owned()));
     released
 }

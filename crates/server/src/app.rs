@@ -9,8 +9,16 @@ use actix_web::web::Bytes;
 use arc_swap::ArcSwap;
 use moka::sync::Cache;
 use signet_identity::{UserId, password::PasswordPolicy};
-use signet_oidc::{client::Client, id::ClientId, jose::Keyring, realm::Realm, secret::DerivationKey};
-use signet_storage::{Store, StoreError, keys::Derivation, seal::Purpose};
+use signet_oidc::{
+    client::Client,
+    id::ClientId,
+    jose::{Keyring, KeyringError},
+    realm::Realm,
+    resource::{Api, Apis},
+    secret::DerivationKey,
+    token::Target,
+};
+use signet_storage::{Store, StoreError, Tx, keys::Derivation, seal::Purpose};
 
 use crate::{
     audit::queue::AuditQueue,
@@ -67,7 +75,9 @@ pub struct App {
     clients: Cache<ClientId, Arc<Client>>,
     /// What people and services may do.
     pub(crate) permissions: Permissions,
-    /// How often a client was forgotten.
+    /// APIs, and which audiences are none; forgotten when they change.
+    apis: Cache<String, Option<Api>>,
+    /// How often a client or an API was forgotten.
     forgotten: AtomicU64,
     /// Whose a subject is; a subject never changes hands.
     people: Cache<String, UserId>,
@@ -145,6 +155,7 @@ impl App {
             tls: parts.tls,
             published: ArcSwap::from_pointee(published),
             people: Cache::new(50_000),
+            apis: Cache::builder().max_capacity(10_000).time_to_live(std::time::Duration::from_mins(1)).build(),
             clients: Cache::builder().max_capacity(10_000).time_to_live(std::time::Duration::from_mins(1)).build(),
             audit: AuditQueue::default(),
             permissions: Permissions::default(),
@@ -203,6 +214,18 @@ impl App {
         Ok(())
     }
 
+    /// Signs with the keys of now. A key that another node made for a client a moment ago may not have been heard of yet:
+    /// then the keys are read once more.
+    pub async fn signed<T>(&self, sign: impl Fn(&Keyring) -> Result<T, KeyringError>) -> Result<T, StoreError> {
+        match sign(&self.published().keyring) {
+            Err(KeyringError::Missing(_)) => {
+                self.reload_keys().await?;
+                Ok(sign(&self.published().keyring)?)
+            }
+            done => Ok(done?),
+        }
+    }
+
     /// A client from the cache, or from the database. Unknown ids are not cached. Where nothing was heard of other
     /// nodes for five seconds they are heard first.
     pub async fn client(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
@@ -220,6 +243,52 @@ impl App {
             self.clients.invalidate(&id);
         }
         Ok(Some(client))
+    }
+
+    /// The same as [`App::apis`] where all of them are cached.
+    pub fn known_apis(&self, audience: &[String]) -> Option<Apis> {
+        let known: Option<Vec<Option<Api>>> = audience.iter().map(|identifier| self.apis.get(identifier)).collect();
+        known.map(|known| Apis::new(known.into_iter().flatten().collect()))
+    }
+
+    /// What the registered APIs among an audience ask of a token, from the cache; one statement for each that is not there.
+    pub fn apis(&self, tx: &mut Tx<'_>, audience: &[String]) -> Result<Apis, StoreError> {
+        let mut found = Vec::new();
+        for identifier in audience {
+            let known = self.apis.get(identifier);
+            let api = if let Some(known) = known {
+                known
+            } else {
+                let before = self.forgotten.load(Ordering::Acquire);
+                let read = tx.resource(identifier)?.map(|resource| resource.to_api());
+                self.apis.insert(identifier.clone(), read.clone());
+                if self.forgotten.load(Ordering::Acquire) != before {
+                    self.apis.invalidate(identifier);
+                }
+                read
+            };
+            found.extend(api);
+        }
+        Ok(Apis::new(found))
+    }
+
+    /// For which APIs a token is to be: those `asked` for, else those granted, else the client's own audience.
+    pub fn target(
+        &self,
+        tx: &mut Tx<'_>,
+        client: &Client,
+        (asked, granted): (Vec<String>, &[String]),
+    ) -> Result<Target, StoreError> {
+        let own = own_audience(client);
+        let audience = [asked.as_slice(), granted, &own].into_iter().find(|audience| !audience.is_empty());
+        let apis = self.apis(tx, audience.unwrap_or_default())?;
+        Ok(Target { resources: asked, apis })
+    }
+
+    /// Forgets an API that changed.
+    pub fn forget_api(&self, identifier: &str) {
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.apis.invalidate(identifier);
     }
 
     /// The account a subject names, from the cache or from the database. Unknown subjects are not cached.
@@ -247,8 +316,15 @@ impl App {
     pub fn forget_everything(&self) {
         self.forgotten.fetch_add(1, Ordering::AcqRel);
         self.clients.invalidate_all();
+        self.apis.invalidate_all();
         self.forget_all_roles();
     }
+}
+
+/// The client's default audience, where it can be a registered API: those are absolute URIs.
+pub fn own_audience(client: &Client) -> Vec<String> {
+    let audience = client.audience();
+    if audience.contains(':') { vec![audience.to_owned()] } else { Vec::new() }
 }
 
 impl Published {

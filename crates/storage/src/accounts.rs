@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     error::StoreError,
     notices::Announcement,
-    schema::{grants, sessions, sign_in_links, users},
+    schema::{sessions, sign_in_links, users},
     store::Tx,
 };
 
@@ -197,9 +197,7 @@ impl Tx<'_> {
     /// account, as a refresh and a sign-in take them, so that none waits for the other in a circle. What is being given
     /// at this moment is older than `ends_before`, and over too.
     pub(crate) fn end_everything(&mut self, user: UserId, at: DateTime<Utc>) -> Result<(), StoreError> {
-        diesel::update(grants::table.filter(grants::user_id.eq(user.0)).filter(grants::revoked_at.is_null()))
-            .set(grants::revoked_at.eq(at))
-            .execute(self.conn)?;
+        self.revoke_grants_of(user, at)?;
         diesel::update(sessions::table.filter(sessions::user_id.eq(user.0)).filter(sessions::ended_at.is_null()))
             .set(sessions::ended_at.eq(at))
             .execute(self.conn)?;

@@ -6,7 +6,7 @@ use diesel::{
     sql_types::{Array, Bool, Bytea, Int2, Int8, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use serde_json::Value;
-use signet_identity::user::UserState;
+use signet_identity::{UserId, user::UserState};
 use signet_oidc::{
     change::NewGrant,
     grant::{Confirmation, Grant, GrantKind, GrantState},
@@ -21,6 +21,7 @@ use uuid::Uuid;
 use crate::{
     error::StoreError,
     notices::{self, Notice},
+    people::PersonRow,
     schema::{grants, sessions, users},
     statement::statement,
     store::Tx,
@@ -184,24 +185,28 @@ impl Tx<'_> {
         let expired = row.code_expires_at.is_none_or(|expires| expires <= now);
         let (user, session) = (row.user_id, row.session_id);
         let grant = row.into_domain()?;
-        let standing: Standing = users::table
+        let (standing, person): (Standing, PersonRow) = users::table
             .left_join(sessions::table.on(sessions::id.nullable().eq(session)))
             .filter(users::id.nullable().eq(user))
             .select((
-                users::id,
-                users::subject,
-                users::state,
-                users::generation,
                 (
-                    sessions::expires_at.nullable(),
-                    sessions::idle_expires_at.nullable(),
-                    sessions::ended_at.nullable(),
-                    users::ends_before,
+                    users::id,
+                    users::subject,
+                    users::state,
+                    users::generation,
+                    (
+                        sessions::expires_at.nullable(),
+                        sessions::idle_expires_at.nullable(),
+                        sessions::ended_at.nullable(),
+                        users::ends_before,
+                    ),
                 ),
+                PersonRow::as_select(),
             ))
             .first(self.conn)?;
         Ok(Loaded::First {
             account: account(&standing),
+            person: Box::new(person.into_domain()),
             expired,
             session_over: session_over(&grant, &standing, now),
             grant: Box::new(grant),
@@ -260,6 +265,27 @@ impl Tx<'_> {
             at,
         };
         row.execute(self.conn)?;
+        Ok(())
+    }
+
+    /// Ends every grant of an account. Its tokens end with its generation, which names the public subject: those that
+    /// carry a pairwise one are told of grant by grant. One statement.
+    pub(crate) fn revoke_grants_of(&mut self, user: UserId, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let told: Vec<Notice> = diesel::sql_query(
+            "WITH revoked AS (UPDATE grants SET revoked_at = $3 WHERE user_id = $2 AND revoked_at IS NULL \
+                 RETURNING id, subject, access_until) \
+             INSERT INTO notices (realm_id, version, kind, key, created_at, expires_at) \
+             SELECT $1, $4, $5, revoked.id::text, $3, access_until FROM revoked JOIN users ON users.id = $2 \
+             WHERE access_until > $3 AND revoked.subject <> users.subject \
+             RETURNING seq, kind, key, generation, expires_at",
+        )
+        .bind::<Int8, _>(self.realm.0)
+        .bind::<SqlUuid, _>(user.0)
+        .bind::<Timestamptz, _>(at)
+        .bind::<Int2, _>(notices::VERSION)
+        .bind::<Text, _>(notices::GRANT_REVOKED)
+        .load(self.conn)?;
+        self.notices.extend(told);
         Ok(())
     }
 

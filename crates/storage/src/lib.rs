@@ -20,6 +20,7 @@ mod interactions;
 pub mod keys;
 pub mod load;
 pub mod notices;
+mod people;
 pub mod pool;
 mod refresh_tokens;
 pub mod resources;

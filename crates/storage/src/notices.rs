@@ -25,6 +25,8 @@ pub(crate) const KEYS_CHANGED: &str = "keys";
 /// A client changed.
 pub(crate) const CLIENT_CHANGED: &str = "client";
 
+/// An API changed.
+pub(crate) const RESOURCE_CHANGED: &str = "resource";
 /// Roles, or what somebody holds of them, changed.
 pub(crate) const ROLES_CHANGED: &str = "roles";
 /// Every token of an account that is older than a generation.
@@ -44,6 +46,8 @@ pub enum Announcement {
     Keys,
     /// A client changed or is gone.
     Client(ClientId),
+    /// An API changed or is gone.
+    Resource(String),
     /// Roles themselves changed: what anybody holds must be worked out anew.
     Roles,
     /// An account was given or lost a role.
@@ -60,9 +64,12 @@ impl Announcement {
         match self {
             Self::Revoked(Entry::Account { .. } | Entry::Client { .. }) => LONGEST_TOKEN + CLOCKS_APART,
             Self::Revoked(Entry::Token(_) | Entry::Grant(_)) => Duration::zero(),
-            Self::Keys | Self::Client(_) | Self::Roles | Self::RolesOfUser(_) | Self::RolesOfClient(_) => {
-                Duration::days(1)
-            }
+            Self::Keys
+            | Self::Client(_)
+            | Self::Resource(_)
+            | Self::Roles
+            | Self::RolesOfUser(_)
+            | Self::RolesOfClient(_) => Duration::days(1),
         }
     }
 
@@ -71,6 +78,7 @@ impl Announcement {
         match self {
             Self::Keys => (KEYS_CHANGED, String::new(), 0),
             Self::Client(id) => (CLIENT_CHANGED, id.as_str().to_owned(), 0),
+            Self::Resource(identifier) => (RESOURCE_CHANGED, identifier.clone(), 0),
             Self::Roles => (ROLES_CHANGED, String::new(), 0),
             Self::RolesOfUser(user) => (ROLES_CHANGED, format!("user:{}", user.0), 0),
             Self::RolesOfClient(client) => (ROLES_CHANGED, format!("client:{}", client.0), 0),
@@ -119,6 +127,11 @@ impl Notice {
     /// `client:<key>`.
     pub fn roles(&self) -> Option<&str> {
         (self.kind == ROLES_CHANGED).then_some(self.key.as_str())
+    }
+
+    /// The identifier of an API to forget.
+    pub fn resource(&self) -> Option<&str> {
+        (self.kind == RESOURCE_CHANGED).then_some(self.key.as_str())
     }
 
     /// The identifier of a client to forget.

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::{
     error::StoreError,
     grants::{GrantRow, Standing, account, session_over},
+    people::PersonRow,
     schema::{grants, refresh_tokens, sessions, users},
     statement::statement,
     store::Tx,
@@ -26,7 +27,7 @@ use crate::{
 type Token = (DateTime<Utc>, DateTime<Utc>, Option<DateTime<Utc>>);
 
 /// A refresh token with what it renews, the username of whose it is, and when its successor was spent.
-type Found = (GrantRow, Standing, String, Token, Option<DateTime<Utc>>);
+type Found = (GrantRow, Standing, String, PersonRow, Token, Option<DateTime<Utc>>);
 
 statement! {
     /// Spends a refresh token, stores its successor, notes when the newest access token ends, and winds up the idle time
@@ -109,15 +110,17 @@ impl Tx<'_> {
                     ),
                 ),
                 users::username,
+                PersonRow::as_select(),
                 (refresh_tokens::issued_at, refresh_tokens::expires_at, refresh_tokens::spent_at),
                 successor.field(refresh_tokens::spent_at).nullable(),
             ))
             .first(self.conn)
             .optional()?;
-        let Some((row, standing, username, (issued, expires, spent), next)) = found else { return Ok(None) };
+        let Some((row, standing, username, person, (issued, expires, spent), next)) = found else { return Ok(None) };
         let grant = row.into_domain()?;
         let loaded = Loaded {
             account: account(&standing),
+            person: person.into_domain(),
             session_over: session_over(&grant, &standing, now),
             state: match (spent, next) {
                 (None, _) => TokenState::Fresh,

@@ -1,11 +1,12 @@
 //! APIs that tokens are for.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use signet_oidc::{jose::Alg, resource::Api};
 
-use crate::{clients::contains, error::StoreError, schema::resources, store::Tx};
+use crate::{clients::contains, error::StoreError, notices::Announcement, schema::resources, store::Tx};
 
 /// An API as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,18 @@ pub struct Resource {
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+impl Resource {
+    /// The API as decisions see it.
+    pub fn to_api(&self) -> Api {
+        Api {
+            identifier: self.identifier.clone(),
+            scopes: self.scopes.iter().map(|scope| scope.name.as_str()).collect(),
+            lifetime: self.access_token_seconds.map(|seconds| Duration::seconds(seconds.into())),
+            alg: self.access_token_alg.as_deref().and_then(Alg::parse),
+        }
+    }
 }
 
 /// A scope of an API.
@@ -141,9 +154,10 @@ impl Tx<'_> {
         query.load(self.conn)?.into_iter().map(ResourceRow::into_domain).collect()
     }
 
-    /// Registers an API. `None` when there is one with its identifier. One statement.
+    /// Registers an API. `None` when there is one with its identifier. Tells every node. Two statements.
     pub fn create_resource(&mut self, new: &Resource, at: DateTime<Utc>) -> Result<Option<Resource>, StoreError> {
         let row = self.resource_row(new, at)?;
+        self.announce(&Announcement::Resource(new.identifier.clone()), at, at)?;
         diesel::insert_into(resources::table)
             .values((&row, resources::created_at.eq(at)))
             .on_conflict_do_nothing()
@@ -154,15 +168,17 @@ impl Tx<'_> {
             .transpose()
     }
 
-    /// Writes a changed API over the one with its `key`. One statement.
+    /// Writes a changed API over the one with its `key`, and tells every node. Two statements.
     pub fn update_resource(&mut self, changed: &Resource, at: DateTime<Utc>) -> Result<Resource, StoreError> {
         let row = self.resource_row(changed, at)?;
+        self.announce(&Announcement::Resource(changed.identifier.clone()), at, at)?;
         let mine = resources::table.filter(resources::realm_id.eq(self.realm.0)).filter(resources::id.eq(changed.key));
         diesel::update(mine).set(&row).returning(ResourceRow::as_returning()).get_result(self.conn)?.into_domain()
     }
 
-    /// Removes an API. One statement.
-    pub fn delete_resource(&mut self, gone: &Resource) -> Result<(), StoreError> {
+    /// Removes an API, and tells every node. Two statements.
+    pub fn delete_resource(&mut self, gone: &Resource, at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.announce(&Announcement::Resource(gone.identifier.clone()), at, at)?;
         let mine = resources::table.filter(resources::realm_id.eq(self.realm.0)).filter(resources::id.eq(gone.key));
         diesel::delete(mine).execute(self.conn)?;
         Ok(())

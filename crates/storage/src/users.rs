@@ -2,14 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use serde_json::Value;
 use signet_identity::{
     UserId,
     password::PasswordHash,
     registration::Taken,
     user::{Identifier, NewUser, UserState},
 };
-use signet_oidc::{id::SessionId, subject::StandardClaims};
+use signet_oidc::id::SessionId;
 use uuid::Uuid;
 
 use crate::{
@@ -34,31 +33,6 @@ pub type Again = (Credential, Option<(SessionId, UserId)>);
 
 /// Hash, state, session and its owner.
 type AgainRow = (Option<String>, String, Option<Uuid>, Option<Uuid>);
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = users)]
-struct ClaimsRow {
-    username: String,
-    email: String,
-    email_verified_at: Option<DateTime<Utc>>,
-    name: Option<String>,
-    given_name: Option<String>,
-    family_name: Option<String>,
-    middle_name: Option<String>,
-    nickname: Option<String>,
-    profile: Option<String>,
-    picture: Option<String>,
-    website: Option<String>,
-    gender: Option<String>,
-    birthdate: Option<String>,
-    zoneinfo: Option<String>,
-    locale: Option<String>,
-    phone_number: Option<String>,
-    phone_verified_at: Option<DateTime<Utc>>,
-    address: Option<Value>,
-    updated_at: DateTime<Utc>,
-    state: String,
-}
 
 #[derive(Insertable)]
 #[diesel(table_name = users)]
@@ -132,37 +106,6 @@ impl Tx<'_> {
             Ok((credential, session.zip(owner).map(|(session, owner)| (SessionId(session), UserId(owner)))))
         })
         .transpose()
-    }
-
-    /// The claims of the account with that subject, if it is active. One statement.
-    pub fn claims_of(&mut self, subject: &str) -> Result<Option<StandardClaims>, StoreError> {
-        let row = users::table
-            .filter(users::realm_id.eq(self.realm.0))
-            .filter(users::subject.eq(subject))
-            .select(ClaimsRow::as_select())
-            .first(self.conn)
-            .optional()?;
-        Ok(row.filter(|row| row.state == UserState::Active.as_str()).map(|row| StandardClaims {
-            name: row.name,
-            given_name: row.given_name,
-            family_name: row.family_name,
-            middle_name: row.middle_name,
-            nickname: row.nickname,
-            preferred_username: Some(row.username),
-            profile: row.profile,
-            picture: row.picture,
-            website: row.website,
-            gender: row.gender,
-            birthdate: row.birthdate,
-            zoneinfo: row.zoneinfo,
-            locale: row.locale,
-            updated_at: Some(row.updated_at),
-            email: Some(row.email),
-            email_verified: row.email_verified_at.is_some(),
-            phone_number: row.phone_number,
-            phone_number_verified: row.phone_verified_at.is_some(),
-            address: row.address,
-        }))
     }
 
     /// The account a subject names. One statement.

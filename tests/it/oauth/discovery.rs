@@ -10,13 +10,14 @@ use crate::scene::header;
 use crate::support::prelude::*;
 
 /// OIDC Discovery §3, RFC 8414 §2, RFC 9207 §3, RP-Initiated Logout §2.1, Initiating User Registration §4.
-const REGISTERED: [&str; 25] = [
+const REGISTERED: [&str; 26] = [
     "issuer",
     "authorization_endpoint",
     "token_endpoint",
     "userinfo_endpoint",
     "introspection_endpoint",
     "revocation_endpoint",
+    "userinfo_signing_alg_values_supported",
     "jwks_uri",
     "end_session_endpoint",
     "scopes_supported",

@@ -1,11 +1,15 @@
 //! The protocol endpoints, by their URLs.
 
+mod algorithms;
 mod authorize;
+mod claims;
 mod discovery;
+mod hybrid;
 mod introspect;
 mod logout;
 mod prompt;
 mod refresh;
+mod resources;
 mod revoke;
 mod token;
 mod token_client;

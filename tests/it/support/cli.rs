@@ -51,7 +51,25 @@ impl ClientSpec {
         Self { auth_method: Some("none".to_owned()), ..Self::confidential() }
     }
 
-    fn arguments(&self) -> Vec<String> {
+    /// With further members of the registration, a JSON object.
+    #[must_use]
+    pub fn with_metadata(self, members: &Value) -> Self {
+        Self { metadata: members.clone(), ..self }
+    }
+
+    /// That may use these response types, and the grant types they need.
+    #[must_use]
+    pub fn with_response_types(self, types: &[&str]) -> Self {
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        Self {
+            grant_types: owned(&["authorization_code", "refresh_token", "implicit"]),
+            response_types: owned(types),
+            ..self
+        }
+    }
+
+    /// The command that creates it.
+    pub fn arguments(&self) -> Vec<String> {
         let mut arguments = vec!["client", "create", "--json", "--name", &self.name];
         let lists = [
             ("--redirect-uri", &self.redirect_uris),

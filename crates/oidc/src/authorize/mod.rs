@@ -12,6 +12,6 @@ mod response;
 mod tests;
 
 pub use checks::read;
-pub use prompt::{Facts, Next, Question, Stage, consent_denied, decide, needs_consent};
+pub use prompt::{Facts, Next, Question, Stage, consent_denied, decide, needs_consent, wants_person};
 pub use request::{AcrWish, AuthorizeRequest, Prompt, Prompts};
 pub use response::{Answer, AuthorizeError, Delivery, ResponseMode};

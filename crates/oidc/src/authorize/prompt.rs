@@ -16,8 +16,8 @@ use crate::{
     realm::Realm,
     scope::OFFLINE_ACCESS,
     secret::DerivationKey,
-    subject::Session,
-    token::Issue,
+    subject::{Person, Session},
+    token::{Issue, Target},
     turn::Turn,
 };
 
@@ -49,6 +49,10 @@ pub struct Facts<'a> {
     pub consented: Consented,
     /// How far the person has come.
     pub stage: Stage,
+    /// Who is signed in, where the ID token of this answer says something of the person: see [`wants_person`].
+    pub person: Option<Person>,
+    /// The APIs an access token of this answer is for.
+    pub target: &'a Target,
     /// Makes `sid` values.
     pub sid_key: &'a DerivationKey,
     /// Makes pairwise subjects.
@@ -113,6 +117,13 @@ pub fn decide(request: &AuthorizeRequest, facts: &Facts<'_>, realm: &Realm, turn
         return ask(Question::Consent, ErrorCode::ConsentRequired, "the person has not agreed yet");
     }
     issue(request, facts, (session, subject), (realm, turn), just_consented)
+}
+
+/// Whether the answer to a request holds an ID token that says something of the person.
+pub fn wants_person(request: &AuthorizeRequest, client: &Client) -> bool {
+    let asked = request.response_type;
+    let alone = !asked.code && !asked.token;
+    asked.id_token && (alone || !request.claims.id_token.is_empty() || !client.metadata.claims.is_empty())
 }
 
 /// OIDC Core §3.1.2.1: `prompt=login`, `select_account` and `max_age` are met by a sign-in since the request began.
@@ -198,15 +209,20 @@ fn issue(
         (false, false) => EventKind::TokensIssued,
     };
     changes.push(Change::Audit(Event::of_grant(kind, EventResult::Success, &grant)));
-    let issue = Issue::new(facts.client, &grant, &grant.scopes, &session.account, (realm, turn)).with_nonce(&grant);
+    let issue = Issue::new(facts.client, &grant, (&grant.scopes, facts.target), &session.account, (realm, turn))
+        .with_nonce(&grant);
     let new = NewGrant {
         code: code.as_ref().map(|code| (code.digest(), now + realm.policy.code_lifetime)),
-        access_until: asked.token.then_some(now + realm.policy.access_token_lifetime),
+        access_until: asked.token.then_some(now + facts.target.apis.lifetime(realm.policy.access_token_lifetime)),
         at: now,
         grant,
     };
+    let mut issue = issue.for_response_type(asked, code);
+    if let Some(person) = &facts.person {
+        issue = issue.with_person(facts.client, &new.grant, person);
+    }
+    let issue = Box::new(issue);
     changes.push(Change::IssueGrant(Box::new(new)));
-    let issue = Box::new(issue.for_response_type(asked, code));
     Outcome { changes, verdict: Ok(Next::Deliver { delivery: request.delivery(realm), issue }) }
 }
 

@@ -22,7 +22,7 @@ use crate::{
     jose::{Alg, KeyState, Keyring, generate, half_hash},
     secret::{Digest, Secret},
     subject::Session,
-    token::Issue,
+    token::{Issue, Target},
 };
 
 fn query(extra: &str) -> Params {
@@ -134,7 +134,16 @@ fn run(extra: &str, client: &Client, session: Option<Session>, consented: &str, 
     let request = AuthorizeRequest { ..parse(&query(extra), client).unwrap() };
     let consented = allowed(consented);
     let key = key();
-    let facts = Facts { client, session, consented, stage, sid_key: &key, pairwise_key: &key };
+    let facts = Facts {
+        client,
+        session,
+        consented,
+        stage,
+        person: None,
+        target: &Target::default(),
+        sid_key: &key,
+        pairwise_key: &key,
+    };
     decide(&request, &facts, &realm(), &mut turn())
 }
 
@@ -225,6 +234,8 @@ fn a_hint_for_someone_else() {
             session: Some(session()),
             consented: allowed("openid email"),
             stage: Stage::Arrived,
+            person: None,
+            target: &Target::default(),
             sid_key: &key,
             pairwise_key: &key,
         };

@@ -1,7 +1,9 @@
 //! Claims by scope and by the `claims` parameter (OIDC Core §5.4, §5.5).
 
+mod release;
 mod request;
 
+pub use release::Release;
 pub use request::{ClaimRule, ClaimsRequest};
 
 use serde_json::{Map, Value, json};
@@ -79,6 +81,11 @@ fn text(value: &Option<String>) -> Option<Value> {
 /// OIDC Core §5.4: the scope that releases a claim about a person.
 pub fn scope_of(claim: &str) -> Option<&'static str> {
     STANDARD.iter().find(|(name, ..)| *name == claim).map(|(_, scope, _)| *scope)
+}
+
+/// A single claim about a person, by its name.
+fn single(claims: &StandardClaims, claim: &str) -> Option<Value> {
+    STANDARD.iter().find(|(name, ..)| *name == claim).and_then(|(.., read)| read(claims))
 }
 
 /// OIDC Core §5.4: what `scopes` release of `claims`.

@@ -167,6 +167,11 @@ impl Client {
         if self.may_use_grant(GRANT_REFRESH) { permitted } else { permitted.without(OFFLINE_ACCESS) }
     }
 
+    /// whether a claim of its own is made of roles.
+    pub fn wants_roles(&self) -> bool {
+        self.metadata.claims.values().any(|mapping| mapping.from == ClaimSource::Roles)
+    }
+
     /// Protocol A12: whether a single claim may be asked for: one of the token, one that a scope it may have releases, or one
     /// of its own. What is not known here is nothing to ask for.
     pub fn may_ask_claim(&self, name: &str) -> bool {

@@ -4,8 +4,9 @@ use super::{clients, is_plain};
 use crate::{
     call::Params,
     fixtures::{self, REDIRECT, VERIFIER},
+    subject::Person,
     token::{
-        self, GrantRequest,
+        self, GrantRequest, Target,
         authorization_code::{self, CodeRequest, Loaded},
         client_auth, client_credentials,
         refresh_token::{self, RefreshRequest, TokenState},
@@ -41,12 +42,18 @@ pub fn token(data: &[u8]) -> bool {
         }
     };
     assert!(client.may_use_grant(params.get("grant_type").unwrap()));
-    let (realm, mut turn) = (fixtures::realm(), fixtures::turn());
+    let (realm, mut turn, target) = (fixtures::realm(), fixtures::turn(), Target::default());
     let error = match request {
         GrantRequest::Code(request) => {
             let grant = Box::new(fixtures::grant());
-            let loaded = Loaded::First { grant, account: fixtures::account(), expired: false, session_over: false };
-            let verdict = authorization_code::decide(&request, client, loaded, &realm, &mut turn).verdict;
+            let loaded = Loaded::First {
+                grant,
+                account: fixtures::account(),
+                person: Box::default(),
+                expired: false,
+                session_over: false,
+            };
+            let verdict = authorization_code::decide(&request, client, (loaded, &target), &realm, &mut turn).verdict;
             assert!(verdict.is_err() || fits(&request), "{request:?}");
             verdict.err()
         }
@@ -54,16 +61,20 @@ pub fn token(data: &[u8]) -> bool {
             let loaded = refresh_token::Loaded {
                 grant: fixtures::grant(),
                 account: fixtures::account(),
+                person: Person::default(),
                 session_over: false,
                 state: TokenState::Fresh,
                 expires: fixtures::now() + chrono::Duration::days(1),
             };
             let key = fixtures::key();
-            let verdict = refresh_token::decide(&request, client, Some(loaded), &key, (&realm, &mut turn)).verdict;
+            let verdict =
+                refresh_token::decide(&request, client, (Some(loaded), &target), &key, (&realm, &mut turn)).verdict;
             assert!(verdict.is_err() || narrows(&request), "{request:?}");
             verdict.err()
         }
-        GrantRequest::Client(request) => client_credentials::decide(&request, client, &realm, &mut turn).verdict.err(),
+        GrantRequest::Client(request) => {
+            client_credentials::decide(&request, client, &target, (&realm, &mut turn)).verdict.err()
+        }
     };
     error.as_ref().map(is_plain).is_none()
 }

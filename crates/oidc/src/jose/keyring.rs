@@ -16,7 +16,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{ACCESS_TOKEN, AccessClaims, Alg, ID_TOKEN, IdClaims, Kind};
+use super::{ACCESS_TOKEN, AccessClaims, Alg, ID_TOKEN, IdClaims, Kind, USERINFO};
 
 /// Where a key stands: next → active → retiring → retired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -240,6 +240,18 @@ impl Keyring {
         self.sign(ID_TOKEN, alg, claims)
     }
 
+    /// OIDC Core §5.3.2: signs a userinfo answer, with issuer and audience. It has no times, and so is no ID token.
+    pub fn sign_userinfo(
+        &self,
+        mut claims: Map<String, Value>,
+        (issuer, client_id): (&str, &str),
+        alg: Alg,
+    ) -> Result<String, KeyringError> {
+        claims.insert("iss".to_owned(), issuer.into());
+        claims.insert("aud".to_owned(), client_id.into());
+        self.sign(USERINFO, alg, &claims)
+    }
+
     /// Signs claims as a kind of token. `none` leaves them unsigned: whoever asks for that has checked that it may be.
     pub fn sign<C: Serialize>(&self, kind: Kind, alg: Alg, claims: &C) -> Result<String, KeyringError> {
         let mut header = JwsHeader::new();
@@ -412,6 +424,10 @@ mod tests {
 
         let hint = ring.sign_id(&id(), Alg::Rs256).unwrap();
         assert!(ring.verify_hint(&hint, "https://op.example", now() + chrono::Duration::days(365)).is_ok());
+        // A signed userinfo answer of the same algorithm is neither.
+        let person = ring.sign_userinfo(Map::new(), ("https://op.example", "c"), Alg::Rs256).unwrap();
+        assert!(ring.verify_hint(&person, "https://op.example", now()).is_err());
+        assert!(ring.verify_access(&person, "https://op.example", now()).is_err());
         assert!(ring.verify_access(&hint, "https://op.example", now()).is_err());
 
         let mut parts: Vec<&str> = token.split('.').collect();

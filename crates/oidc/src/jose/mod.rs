@@ -29,6 +29,9 @@ pub const ACCESS_TOKEN: Kind = Kind { typ: "at+jwt", default_alg: Alg::Es256 };
 /// OIDC Core §2.
 pub const ID_TOKEN: Kind = Kind { typ: "JWT", default_alg: Alg::Rs256 };
 
+/// OIDC Core §5.3.2.
+pub const USERINFO: Kind = Kind { typ: "JWT", default_alg: Alg::Rs256 };
+
 /// OIDC Core §3.1.3.6: the left half of the hash of `token`, base64url, by the hash of the ID token's algorithm.
 pub fn half_hash(alg: Alg, token: &str) -> String {
     fn half(digest: &[u8]) -> String {

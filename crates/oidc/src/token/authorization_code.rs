@@ -10,7 +10,7 @@ use oxide_auth::{
     primitives::grant::Extensions,
 };
 
-use super::issue::Issue;
+use super::issue::{Issue, Target};
 use crate::{
     call::Params,
     change::{Change, Event, EventKind, EventResult, NewRefresh, Outcome},
@@ -22,7 +22,7 @@ use crate::{
     realm::Realm,
     scope::Scopes,
     secret::Secret,
-    subject::Account,
+    subject::{Account, Person},
     turn::Turn,
 };
 
@@ -57,6 +57,8 @@ pub enum Loaded {
         grant: Box<Grant>,
         /// Whose it is.
         account: Account,
+        /// What claims of the person are made of.
+        person: Box<Person>,
         /// Whether its time was over.
         expired: bool,
         /// Whether the session it came from is over.
@@ -77,7 +79,7 @@ pub enum Loaded {
 pub fn decide(
     request: &CodeRequest,
     client: &Client,
-    loaded: Loaded,
+    (loaded, target): (Loaded, &Target),
     realm: &Realm,
     turn: &mut Turn,
 ) -> Outcome<Change, Issue> {
@@ -99,11 +101,11 @@ pub fn decide(
                 verdict: Err(unknown()),
             }
         }
-        Loaded::First { grant, account, expired, session_over } => {
+        Loaded::First { grant, account, person, expired, session_over } => {
             let dead = expired || session_over || !account.active || grant.state != GrantState::Active;
             let checked = if dead { Err(unknown()) } else { check(request, client, &grant) };
             match checked {
-                Ok(scopes) => redeem(client, &grant, &scopes, &account, (realm, turn)),
+                Ok(scopes) => redeem(client, &grant, (&scopes, target), (&account, &person), (realm, turn)),
                 Err(error) => {
                     // The code is spent, so what it stood for can never be used.
                     let event = Event::of_grant(EventKind::CodeRedeemed, EventResult::Refused, &grant);
@@ -203,8 +205,8 @@ fn redeem_with_engine(request: &CodeRequest, client: &Client, grant: &Grant) -> 
 fn redeem(
     client: &Client,
     grant: &Grant,
-    scopes: &Scopes,
-    account: &Account,
+    (scopes, target): (&Scopes, &Target),
+    (account, person): (&Account, &Person),
     (realm, turn): (&Realm, &mut Turn),
 ) -> Outcome<Change, Issue> {
     let mut changes = Vec::new();
@@ -220,6 +222,8 @@ fn redeem(
         token
     });
     changes.push(Change::Audit(Event::of_grant(EventKind::CodeRedeemed, EventResult::Success, grant)));
-    let issue = Issue::new(client, grant, scopes, account, (realm, turn)).with_nonce(grant).with_refresh(refresh);
+    let issue =
+        Issue::new(client, grant, (scopes, target), account, (realm, turn)).with_nonce(grant).with_refresh(refresh);
+    let issue = issue.with_person(client, grant, person);
     Outcome { changes, verdict: Ok(issue) }
 }

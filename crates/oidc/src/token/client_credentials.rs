@@ -10,7 +10,7 @@ use oxide_auth::{
     },
 };
 
-use super::issue::Issue;
+use super::issue::{Issue, Target};
 use crate::{
     call::Params,
     change::{Event, EventKind, EventResult, Outcome},
@@ -35,7 +35,12 @@ impl ClientRequest {
 }
 
 /// Decides; all that follows is a row of the audit log. RFC 6749 §4.4: confidential clients only; protocol T7: no refresh token, no scope about a person.
-pub fn decide(request: &ClientRequest, client: &Client, realm: &Realm, turn: &mut Turn) -> Outcome<Event, Issue> {
+pub fn decide(
+    request: &ClientRequest,
+    client: &Client,
+    target: &Target,
+    (realm, turn): (&Realm, &mut Turn),
+) -> Outcome<Event, Issue> {
     if client.is_public() {
         return Outcome::refuse(OAuthError::new(
             ErrorCode::UnauthorizedClient,
@@ -55,7 +60,7 @@ pub fn decide(request: &ClientRequest, client: &Client, realm: &Realm, turn: &mu
         grant: None,
         detail: None,
     };
-    Outcome { changes: vec![event], verdict: Ok(Issue::for_client(client, scopes, (realm, turn))) }
+    Outcome { changes: vec![event], verdict: Ok(Issue::for_client(client, &scopes, target, (realm, turn))) }
 }
 
 /// The scopes of the client itself: those of its registration that say nothing of a person.

@@ -6,15 +6,26 @@ use serde::Serialize;
 use serde_json::Map;
 
 use crate::{
+    claims::Release,
     client::{Client, ResponseType},
     grant::Grant,
     jose::{AccessClaims, Alg, IdClaims, Keyring, KeyringError, half_hash},
     realm::Realm,
+    resource::Apis,
     scope::{OPENID, Scopes},
     secret::Secret,
-    subject::Account,
+    subject::{Account, Person},
     turn::Turn,
 };
+
+/// For which APIs an access token is to be.
+#[derive(Debug, Clone, Default)]
+pub struct Target {
+    /// Those asked for in this request; those of the grant when empty.
+    pub resources: Vec<String>,
+    /// What those that are registered ask of the token.
+    pub apis: Apis,
+}
 
 /// The claims of the tokens to sign: never a signature. Signing follows the commit.
 #[derive(Debug, Clone)]
@@ -71,19 +82,22 @@ impl Issue {
     pub(crate) fn new(
         client: &Client,
         grant: &Grant,
-        scopes: &Scopes,
+        (scopes, target): (&Scopes, &Target),
         account: &Account,
         (realm, turn): (&Realm, &mut Turn),
     ) -> Self {
         let now = turn.now();
         // What was granted once is no more than what the client may ask for today.
         let scopes = scopes.intersection(&client.scopes);
+        let resources = if target.resources.is_empty() { &grant.resources } else { &target.resources };
+        let scopes = target.apis.narrow(&scopes, resources.len().max(1));
+        let lifetime = target.apis.lifetime(realm.policy.access_token_lifetime);
         let openid = scopes.contains(OPENID);
         let access = AccessClaims {
             iss: realm.issuer.clone(),
             sub: grant.subject.clone(),
-            aud: audience(client, grant, openid, realm),
-            exp: (now + realm.policy.access_token_lifetime).timestamp(),
+            aud: audience(client, resources, openid, realm),
+            exp: (now + lifetime).timestamp(),
             iat: now.timestamp(),
             jti: turn.secret().expose().to_owned(),
             client_id: client.id.as_str().to_owned(),
@@ -113,10 +127,10 @@ impl Issue {
             c_hash: None,
             extra: Map::new(),
         });
-        let lifetime_seconds = realm.policy.access_token_lifetime.num_seconds();
+        let lifetime_seconds = lifetime.num_seconds();
         Self {
             access: Some(access),
-            access_alg: None,
+            access_alg: target.apis.alg(),
             id,
             id_alg: client.metadata.id_token_alg(),
             refresh: None,
@@ -127,14 +141,25 @@ impl Issue {
     }
 
     /// RFC 9068 §2.2: a token of the client itself, whose subject is the client. No row stands behind it.
-    pub(super) fn for_client(client: &Client, scopes: Scopes, (realm, turn): (&Realm, &mut Turn)) -> Self {
+    pub(super) fn for_client(
+        client: &Client,
+        scopes: &Scopes,
+        target: &Target,
+        (realm, turn): (&Realm, &mut Turn),
+    ) -> Self {
         let now = turn.now();
         let id = client.id.as_str();
+        let mut aud = target.resources.clone();
+        if aud.is_empty() {
+            aud.push(client.audience().to_owned());
+        }
+        let scopes = target.apis.narrow(scopes, aud.len());
+        let lifetime = target.apis.lifetime(realm.policy.access_token_lifetime);
         let access = AccessClaims {
             iss: realm.issuer.clone(),
             sub: id.to_owned(),
-            aud: vec![client.audience().to_owned()],
-            exp: (now + realm.policy.access_token_lifetime).timestamp(),
+            aud,
+            exp: (now + lifetime).timestamp(),
             iat: now.timestamp(),
             jti: turn.secret().expose().to_owned(),
             client_id: id.to_owned(),
@@ -148,10 +173,10 @@ impl Issue {
             client_generation: client.generation,
             extra: Map::new(),
         };
-        let lifetime_seconds = realm.policy.access_token_lifetime.num_seconds();
+        let lifetime_seconds = lifetime.num_seconds();
         Self {
             access: Some(access),
-            access_alg: None,
+            access_alg: target.apis.alg(),
             id: None,
             id_alg: client.metadata.id_token_alg(),
             refresh: None,
@@ -174,6 +199,16 @@ impl Issue {
         self
     }
 
+    /// OIDC Core §5.4, §5.5: claims about the person in the ID token.
+    pub(crate) fn with_person(mut self, client: &Client, grant: &Grant, person: &Person) -> Self {
+        let alone = self.access.is_none() && self.code.is_none();
+        if let Some(id) = &mut self.id {
+            let release = Release { client, scopes: &self.scopes, request: &grant.claims };
+            id.extra = release.for_id_token(person, alone);
+        }
+        self
+    }
+
     /// OAuth 2.0 Multiple Response Types §3: what the authorization endpoint answers with.
     pub(crate) fn for_response_type(mut self, asked: ResponseType, code: Option<Secret>) -> Self {
         if !asked.token {
@@ -188,24 +223,24 @@ impl Issue {
 
     /// Signs and renders, after the commit. The ID token carries the hashes of the access token and of the code that travel
     /// beside it (T8).
-    pub fn sign(self, keys: &Keyring) -> Result<TokenResponse, KeyringError> {
-        let access_token = self.access.map(|claims| keys.sign_access(&claims, self.access_alg)).transpose()?;
+    pub fn sign(&self, keys: &Keyring) -> Result<TokenResponse, KeyringError> {
+        let access_token = self.access.as_ref().map(|claims| keys.sign_access(claims, self.access_alg)).transpose()?;
         let alg = self.id_alg;
-        let id_token = self
-            .id
-            .map(|mut claims| {
-                claims.at_hash = access_token.as_deref().map(|token| half_hash(alg, token));
-                claims.c_hash = self.code.as_ref().map(|code| half_hash(alg, code.expose()));
-                keys.sign_id(&claims, alg)
-            })
-            .transpose()?;
+        let sign_id = |claims: &IdClaims| {
+            let mut claims = claims.clone();
+            claims.at_hash = access_token.as_deref().map(|token| half_hash(alg, token));
+            claims.c_hash = self.code.as_ref().map(|code| half_hash(alg, code.expose()));
+            keys.sign_id(&claims, alg)
+        };
+        let id_token = self.id.as_ref().map(sign_id).transpose()?;
+        let text = |secret: &Secret| secret.expose().to_owned();
         let issued = access_token.is_some();
         Ok(TokenResponse {
-            code: self.code.map(|code| code.expose().to_owned()),
+            code: self.code.as_ref().map(text),
             access_token,
             token_type: issued.then_some("Bearer"),
             expires_in: issued.then_some(self.lifetime_seconds),
-            refresh_token: self.refresh.map(|token| token.expose().to_owned()),
+            refresh_token: self.refresh.as_ref().map(text),
             id_token,
             scope: issued.then(|| self.scopes.to_string()),
         })
@@ -213,8 +248,8 @@ impl Issue {
 }
 
 /// RFC 9068 §3: the resources asked for, else the client's default; `openid` adds the issuer, for userinfo.
-fn audience(client: &Client, grant: &Grant, openid: bool, realm: &Realm) -> Vec<String> {
-    let mut audience = grant.resources.clone();
+fn audience(client: &Client, resources: &[String], openid: bool, realm: &Realm) -> Vec<String> {
+    let mut audience = resources.to_vec();
     if audience.is_empty() {
         audience.push(client.audience().to_owned());
     }

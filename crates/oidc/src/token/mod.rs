@@ -13,7 +13,7 @@ pub mod revocation;
 #[cfg(test)]
 mod tests;
 
-pub use issue::{Issue, TokenResponse};
+pub use issue::{Issue, Target, TokenResponse};
 pub use presented::Presented;
 
 use crate::{
@@ -22,18 +22,9 @@ use crate::{
     error::{ErrorCode, OAuthError},
 };
 
-/// Parameters this endpoint knows; each may come once (RFC 6749 §3.2).
-const KNOWN: [&str; 9] = [
-    "grant_type",
-    "code",
-    "redirect_uri",
-    "code_verifier",
-    "refresh_token",
-    "scope",
-    "client_id",
-    "client_secret",
-    "resource",
-];
+/// Parameters this endpoint knows; each may come once (RFC 6749 §3.2). `resource` may be repeated (RFC 8707 §2).
+const KNOWN: [&str; 8] =
+    ["grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "client_id", "client_secret"];
 
 /// RFC 6749 §4.1.3, §4.4.2, §6: the grant types with a place in the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,10 +40,6 @@ pub enum GrantRequest {
 /// Reads the request of an authenticated client.
 pub fn read(params: &Params, client: &Client) -> Result<GrantRequest, OAuthError> {
     params.refuse_repeated(&KNOWN)?;
-    if params.get("resource").is_some() {
-        // RFC 8707 §2: no token is made for another audience than the one asked for.
-        return Err(OAuthError::new(ErrorCode::InvalidTarget, "resource is not supported"));
-    }
     let grant_type = params.get("grant_type").ok_or_else(|| OAuthError::invalid_request("grant_type is missing"))?;
     let request = match grant_type {
         GRANT_CODE => authorization_code::CodeRequest::read(params).map(GrantRequest::Code),

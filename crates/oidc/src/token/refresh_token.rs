@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use oxide_auth::code_grant::refresh::{Input, Output, Refresh, Request};
 
-use super::issue::Issue;
+use super::issue::{Issue, Target};
 use crate::{
     call::Params,
     change::{Change, Event, EventKind, EventResult, NewRefresh, Outcome},
@@ -19,7 +19,7 @@ use crate::{
     realm::Realm,
     scope::Scopes,
     secret::{DerivationKey, Secret},
-    subject::Account,
+    subject::{Account, Person},
     turn::Turn,
 };
 
@@ -61,6 +61,8 @@ pub struct Loaded {
     pub grant: Grant,
     /// Whose it is.
     pub account: Account,
+    /// What claims of the person are made of.
+    pub person: Person,
     /// Whether the session it ends with is over. Never for an offline grant.
     pub session_over: bool,
     /// Where the token stands.
@@ -73,7 +75,7 @@ pub struct Loaded {
 pub fn decide(
     request: &RefreshRequest,
     client: &Client,
-    loaded: Option<Loaded>,
+    (loaded, target): (Option<Loaded>, &Target),
     successor_key: &DerivationKey,
     (realm, turn): (&Realm, &mut Turn),
 ) -> Outcome<Change, Issue> {
@@ -97,7 +99,7 @@ pub fn decide(
         Err(error) => return Outcome::refuse(error),
     };
 
-    let access_until = now + realm.policy.access_token_lifetime;
+    let access_until = now + target.apis.lifetime(realm.policy.access_token_lifetime);
     let mut changes = Vec::new();
     let token = if client.rotates() {
         let successor = Secret::new(successor_key.text(&[b"refresh", request.token.expose().as_bytes()]));
@@ -123,7 +125,8 @@ pub fn decide(
         request.token.clone()
     };
     changes.push(Change::Audit(Event::of_grant(EventKind::TokenRefreshed, EventResult::Success, grant)));
-    let issue = Issue::new(client, grant, &scopes, account, (realm, turn)).with_refresh(Some(token));
+    let issue = Issue::new(client, grant, (&scopes, target), account, (realm, turn)).with_refresh(Some(token));
+    let issue = issue.with_person(client, grant, &loaded.person);
     Outcome { changes, verdict: Ok(issue) }
 }
 

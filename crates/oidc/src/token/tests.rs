@@ -3,7 +3,7 @@
 use chrono::Duration;
 
 use super::{
-    GrantRequest,
+    GrantRequest, Target,
     authorization_code::{self, CodeRequest, Loaded},
     client_credentials::{self, ClientRequest},
     read,
@@ -19,6 +19,7 @@ use crate::{
     jose::{Alg, KeyState, Keyring, generate},
     policy::RefreshRotation,
     secret::{DerivationKey, Secret},
+    subject::Person,
     token::Issue,
 };
 
@@ -31,11 +32,17 @@ fn request(redirect_uri: Option<&str>, verifier: Option<&str>) -> CodeRequest {
 }
 
 fn first(grant: Grant) -> Loaded {
-    Loaded::First { grant: Box::new(grant), account: account(), expired: false, session_over: false }
+    Loaded::First {
+        grant: Box::new(grant),
+        account: account(),
+        person: Box::default(),
+        expired: false,
+        session_over: false,
+    }
 }
 
 fn redeem(request: &CodeRequest, loaded: Loaded) -> Outcome<Change, Issue> {
-    authorization_code::decide(request, &client(), loaded, &realm(), &mut turn())
+    authorization_code::decide(request, &client(), (loaded, &Target::default()), &realm(), &mut turn())
 }
 
 fn code_of<C, T>(outcome: &Outcome<C, T>) -> Option<ErrorCode> {
@@ -47,7 +54,7 @@ fn revokes<T>(outcome: &Outcome<Change, T>) -> bool {
 }
 
 /// What an issue looks like once signed, as JSON with the payloads of its tokens.
-fn signed(issue: Issue) -> (serde_json::Value, serde_json::Value, serde_json::Value) {
+fn signed(issue: &Issue) -> (serde_json::Value, serde_json::Value, serde_json::Value) {
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     let ring = Keyring::new(&[Alg::Rs256, Alg::Es256].map(|alg| generate(alg, KeyState::Active).unwrap())).unwrap();
     let answer = serde_json::to_value(issue.sign(&ring).unwrap()).unwrap();
@@ -121,7 +128,13 @@ fn a_replay_revokes() {
 fn a_dead_code_gives_nothing() {
     let loaded = |expired, session_over, active, state| {
         let account = crate::subject::Account { active, ..account() };
-        Loaded::First { grant: Box::new(Grant { state, ..grant() }), account, expired, session_over }
+        Loaded::First {
+            grant: Box::new(Grant { state, ..grant() }),
+            account,
+            person: Box::default(),
+            expired,
+            session_over,
+        }
     };
     let revoked = GrantState::Revoked { at: now() };
     let cases = [
@@ -141,7 +154,7 @@ fn a_dead_code_gives_nothing() {
 #[test]
 fn what_a_code_gives() {
     let outcome = redeem(&request(Some(REDIRECT), Some(VERIFIER)), first(grant()));
-    let (answer, access, id) = signed(outcome.verdict.unwrap());
+    let (answer, access, id) = signed(&outcome.verdict.unwrap());
     assert_eq!(answer["token_type"], "Bearer");
     assert_eq!(answer["expires_in"], 900);
     // Trap: the engine's scopes print in random order.
@@ -164,6 +177,7 @@ fn what_a_code_gives() {
 
 fn loaded(state: TokenState) -> refresh_token::Loaded {
     refresh_token::Loaded {
+        person: Person::default(),
         grant: grant(),
         account: account(),
         session_over: false,
@@ -174,10 +188,10 @@ fn loaded(state: TokenState) -> refresh_token::Loaded {
 
 fn refresh(scope: Option<&str>, loaded: Option<refresh_token::Loaded>) -> Outcome<Change, Issue> {
     let request = RefreshRequest { token: Secret::new("token"), scope: scope.map(str::to_owned) };
-    refresh_token::decide(&request, &client(), loaded, &key(), (&realm(), &mut turn()))
+    refresh_token::decide(&request, &client(), (loaded, &Target::default()), &key(), (&realm(), &mut turn()))
 }
 
-fn successor(issue: Issue) -> String {
+fn successor(issue: &Issue) -> String {
     signed(issue).0["refresh_token"].as_str().unwrap().to_owned()
 }
 
@@ -188,7 +202,7 @@ fn rotation_repeat_and_replay() {
     assert!(fresh.changes.iter().any(|change| matches!(change, Change::RotateRefresh { .. })));
     let within = refresh(None, Some(loaded(TokenState::Spent { at: now() - Duration::seconds(60) })));
     assert!(within.changes.iter().any(|change| matches!(change, Change::RepeatRefresh { .. })));
-    assert_eq!(successor(fresh.verdict.unwrap()), successor(within.verdict.unwrap()));
+    assert_eq!(successor(&fresh.verdict.unwrap()), successor(&within.verdict.unwrap()));
 
     for replay in [TokenState::Spent { at: now() - Duration::seconds(61) }, TokenState::Superseded] {
         let outcome = refresh(None, Some(loaded(replay)));
@@ -204,9 +218,14 @@ fn the_successor_cannot_be_guessed_without_the_key() {
     let request = RefreshRequest { token: Secret::new("token"), scope: None };
     let other = DerivationKey::new([4; 32]);
     let with = |key: &DerivationKey| {
-        let outcome =
-            refresh_token::decide(&request, &client(), Some(loaded(TokenState::Fresh)), key, (&realm(), &mut turn()));
-        successor(outcome.verdict.unwrap())
+        let outcome = refresh_token::decide(
+            &request,
+            &client(),
+            (Some(loaded(TokenState::Fresh)), &Target::default()),
+            key,
+            (&realm(), &mut turn()),
+        );
+        successor(&outcome.verdict.unwrap())
     };
     assert_ne!(with(&key()), with(&other));
 }
@@ -216,7 +235,7 @@ fn the_successor_cannot_be_guessed_without_the_key() {
 fn trap_narrowing_is_for_one_answer() {
     let narrowed = refresh(Some("email openid"), Some(loaded(TokenState::Fresh)));
     assert!(!narrowed.changes.iter().any(|change| matches!(change, Change::IssueGrant(_))));
-    let (answer, access, _) = signed(narrowed.verdict.unwrap());
+    let (answer, access, _) = signed(&narrowed.verdict.unwrap());
     assert_eq!((answer["scope"].as_str(), access["scope"].as_str()), (Some("email openid"), Some("email openid")));
     for wider in ["openid phone", "admin", "open\"id"] {
         let outcome = refresh(Some(wider), Some(loaded(TokenState::Fresh)));
@@ -259,9 +278,14 @@ fn rotation_is_policy() {
         let mut client = client();
         client.auth = auth;
         client.policy.refresh_rotation = RefreshRotation::Off;
-        let outcome =
-            refresh_token::decide(&request, &client, Some(loaded(TokenState::Fresh)), &key(), (&realm(), &mut turn()));
-        successor(outcome.verdict.unwrap())
+        let outcome = refresh_token::decide(
+            &request,
+            &client,
+            (Some(loaded(TokenState::Fresh)), &Target::default()),
+            &key(),
+            (&realm(), &mut turn()),
+        );
+        successor(&outcome.verdict.unwrap())
     };
     assert_eq!(answer(client().auth), "token");
     assert_ne!(answer(ClientAuth::None), "token");
@@ -270,7 +294,7 @@ fn rotation_is_policy() {
 /// OIDC Core §12.2, T6: a refreshed ID token keeps what it said of the sign-in and has no nonce.
 #[test]
 fn a_refreshed_id_token() {
-    let (_, _, id) = signed(refresh(None, Some(loaded(TokenState::Fresh))).verdict.unwrap());
+    let (_, _, id) = signed(&refresh(None, Some(loaded(TokenState::Fresh))).verdict.unwrap());
     assert_eq!(id["auth_time"], grant().auth_time.timestamp());
     assert_eq!(id["aud"], "app");
     assert!(id.get("nonce").is_none());
@@ -301,7 +325,7 @@ fn trap_client_credentials_scope_is_invalid_scope() {
     service.scopes = "openid email offline_access invoices:read invoices:write".parse().unwrap();
     let ask = |scope: Option<&str>, client: &crate::client::Client| {
         let request = ClientRequest { scope: scope.map(str::to_owned) };
-        client_credentials::decide(&request, client, &realm(), &mut turn())
+        client_credentials::decide(&request, client, &Target::default(), (&realm(), &mut turn()))
     };
     for refused in ["openid", "email", "offline_access", "unknown", "invoices:read unknown", "a\"b"] {
         assert_eq!(code_of(&ask(Some(refused), &service)), Some(ErrorCode::InvalidScope), "{refused}");
@@ -309,10 +333,10 @@ fn trap_client_credentials_scope_is_invalid_scope() {
     let public = crate::client::Client { auth: ClientAuth::None, ..service.clone() };
     assert_eq!(code_of(&ask(None, &public)), Some(ErrorCode::UnauthorizedClient));
 
-    let (answer, access, _) = signed(ask(Some("invoices:read"), &service).verdict.unwrap());
+    let (answer, access, _) = signed(&ask(Some("invoices:read"), &service).verdict.unwrap());
     assert_eq!(answer["scope"], "invoices:read");
     assert!(answer.get("refresh_token").is_none() && answer.get("id_token").is_none());
     assert_eq!((access["sub"].as_str(), access["client_id"].as_str()), (Some("app"), Some("app")));
     assert_eq!(access["aud"], serde_json::json!(["app"]));
-    assert_eq!(signed(ask(None, &service).verdict.unwrap()).0["scope"], "invoices:read invoices:write");
+    assert_eq!(signed(&ask(None, &service).verdict.unwrap()).0["scope"], "invoices:read invoices:write");
 }

@@ -107,7 +107,8 @@ async fn in_use(store: &Store) -> Result<Vec<Alg>, AdminError> {
 /// within a second.
 pub(crate) async fn provide(desk: &Desk, algs: &[Alg]) -> Result<(), AdminError> {
     let known = in_use(&desk.store).await?;
-    let missing: Vec<Alg> = algs.iter().copied().filter(|alg| alg.is_signing() && !known.contains(alg)).collect();
+    let wanted: BTreeSet<Alg> = algs.iter().copied().filter(|alg| alg.is_signing()).collect();
+    let missing: Vec<Alg> = wanted.into_iter().filter(|alg| !known.contains(alg)).collect();
     if missing.is_empty() {
         return Ok(());
     }

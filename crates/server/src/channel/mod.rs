@@ -181,6 +181,9 @@ fn tell(app: &App, notices: &[Notice], heard: Heard) {
         if let Some(client) = notice.client() {
             app.forget_client(client);
         }
+        if let Some(identifier) = notice.resource() {
+            app.forget_api(identifier);
+        }
         app.forget_roles(notice);
         if heard == Heard::Here
             && let Some(queue) = app.channel.queue.get()

@@ -7,18 +7,24 @@ use actix_web::{
     web::{Data, Payload},
 };
 use signet_oidc::{
-    Call, Change, OAuthError, Outcome,
+    Call, Change, OAuthError, Outcome, Params,
     client::Client,
-    token::{self, GrantRequest, Issue, TokenResponse, authorization_code, client_credentials, refresh_token},
+    policy::Policy,
+    resource,
+    token::{self, GrantRequest, Issue, Target, TokenResponse, authorization_code, client_credentials, refresh_token},
 };
-use signet_storage::{Apply, audit::Entry};
+use signet_storage::{Apply, StoreError, Tx, audit::Entry};
 
 use super::{
     EndpointError,
     client::{self, Asked},
     private,
 };
-use crate::{app::App, call, entropy, telemetry::metrics};
+use crate::{
+    app::{App, own_audience},
+    call, entropy,
+    telemetry::metrics,
+};
 
 /// RFC 6749 §3.2.
 pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
@@ -52,17 +58,21 @@ async fn issue(
         GrantRequest::Client(request) => {
             // It changes nothing, so its row needs no transaction.
             let realm = app.realm();
-            let Outcome { changes, verdict } = client_credentials::decide(&request, &client, &realm, &mut turn);
+            let target = own_target(app, &client, &call.params).await?;
+            let Outcome { changes, verdict } =
+                client_credentials::decide(&request, &client, &target, (&realm, &mut turn));
             for event in changes {
                 app.audit.push(Entry::of(event, &mut turn), origin.clone());
             }
-            let tokens = verdict?.sign(&app.published().keyring)?;
+            let issue = verdict?;
+            let tokens = app.signed(|keys| issue.sign(keys)).await?;
             metrics::issued(grant_type);
             return Ok(tokens);
         }
         request => request,
     };
     let shared = app.clone();
+    let params = call.params.clone();
     let (verdict, recorded): (Result<Issue, OAuthError>, bool) = app
         .store
         .transaction(move |tx| {
@@ -70,13 +80,35 @@ async fn issue(
             let realm = &shared.realm();
             let Outcome { changes, verdict } = match &request {
                 GrantRequest::Code(request) => {
-                    let until = (now + realm.policy.access_token_lifetime, now + realm.policy.refresh_token_lifetime);
-                    let loaded = tx.load_code(&request.code.digest(), client.key, now, until)?;
-                    authorization_code::decide(request, &client, loaded, realm, &mut turn)
+                    let until = (now + Policy::LONGEST_ACCESS_TOKEN, now + realm.policy.refresh_token_lifetime);
+                    let mut loaded = tx.load_code(&request.code.digest(), client.key, now, until)?;
+                    if let authorization_code::Loaded::First { account, person, .. } = &mut loaded
+                        && client.wants_roles()
+                    {
+                        person.roles = tx.role_names(account.id)?;
+                    }
+                    let granted = match &loaded {
+                        authorization_code::Loaded::First { grant, .. } => Some(&*grant.resources),
+                        _ => None,
+                    };
+                    match target(&shared, tx, &client, (&params, granted))? {
+                        Ok(target) => authorization_code::decide(request, &client, (loaded, &target), realm, &mut turn),
+                        Err(error) => Outcome::refuse(error),
+                    }
                 }
                 GrantRequest::Refresh(request) => {
-                    let loaded = tx.load_refresh(&request.token.digest(), client.key, now)?;
-                    refresh_token::decide(request, &client, loaded, &shared.successor_key, (realm, &mut turn))
+                    let mut loaded = tx.load_refresh(&request.token.digest(), client.key, now)?;
+                    if let Some(loaded) = loaded.as_mut().filter(|_| client.wants_roles()) {
+                        loaded.person.roles = tx.role_names(loaded.account.id)?;
+                    }
+                    let granted = loaded.as_ref().map(|loaded| &*loaded.grant.resources);
+                    match target(&shared, tx, &client, (&params, granted))? {
+                        Ok(target) => {
+                            let loaded = (loaded, &target);
+                            refresh_token::decide(request, &client, loaded, &shared.successor_key, (realm, &mut turn))
+                        }
+                        Err(error) => Outcome::refuse(error),
+                    }
                 }
                 GrantRequest::Client(_) => {
                     Outcome::refuse(OAuthError::invalid_request("grant_type is not served here"))
@@ -88,7 +120,34 @@ async fn issue(
         .await?;
     asked.recorded(recorded);
     // Signing follows the commit.
-    let tokens = verdict?.sign(&app.published().keyring)?;
+    let issue = verdict?;
+    let tokens = app.signed(|keys| issue.sign(keys)).await?;
     metrics::issued(grant_type);
     Ok(tokens)
+}
+
+/// For which APIs the token is to be (RFC 8707 §2.2). Where nothing was granted nothing is asked for.
+fn target(
+    app: &App,
+    tx: &mut Tx<'_>,
+    client: &Client,
+    (params, granted): (&Params, Option<&[String]>),
+) -> Result<Result<Target, OAuthError>, StoreError> {
+    let Some(granted) = granted else { return Ok(Ok(Target::default())) };
+    match resource::asked(params, client, Some(granted)) {
+        Ok(asked) => app.target(tx, client, (asked, granted)).map(Ok),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+/// For which APIs a client's own token is to be. No statement where they are cached.
+async fn own_target(app: &Data<App>, client: &Arc<Client>, params: &Params) -> Result<Target, EndpointError> {
+    let asked = resource::asked(params, client, None)?;
+    let audience = if asked.is_empty() { own_audience(client) } else { asked.clone() };
+    if let Some(apis) = app.known_apis(&audience) {
+        return Ok(Target { resources: asked, apis });
+    }
+    let shared = app.clone();
+    let apis = app.store.read(move |tx| shared.apis(tx, &audience)).await?;
+    Ok(Target { resources: asked, apis })
 }

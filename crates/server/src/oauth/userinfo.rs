@@ -1,24 +1,56 @@
 //! `GET` and `POST /oauth/userinfo`.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, http::header, web::Data};
 use serde_json::{Map, Value};
-use signet_oidc::{ErrorCode, OAuthError, jose::AccessClaims, userinfo};
+use signet_oidc::{ErrorCode, OAuthError, claims::Release, client::Client, jose::AccessClaims, userinfo};
 
 use super::EndpointError;
 use crate::{app::App, guard::gate::Bearer};
 
 /// OIDC Core §5.3. The guard has checked the token.
 pub async fn handle(app: Data<App>, http: HttpRequest, Bearer(token): Bearer) -> HttpResponse {
-    match claims(&app, &token).await {
-        Ok(claims) => HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(Value::Object(claims)),
+    match answer(&app, &token).await {
+        Ok(response) => response,
         Err(error) => EndpointError::bearer(Some(&error), &http),
     }
 }
 
-async fn claims(app: &App, token: &AccessClaims) -> Result<Map<String, Value>, EndpointError> {
-    let subject = token.sub.clone();
-    let account = app.store.read(move |tx| tx.claims_of(&subject)).await?;
-    let account = account.ok_or_else(|| OAuthError::new(ErrorCode::InvalidToken, "the access token is not valid"))?;
+/// OIDC Core §5.3.2: JSON, or a signed JWT where the client registered an algorithm.
+async fn answer(app: &App, token: &AccessClaims) -> Result<HttpResponse, EndpointError> {
+    let client = app.client(&token.client_id).await?.filter(|client| !client.disabled).ok_or_else(invalid)?;
+    let claims = claims(app, token, Arc::clone(&client)).await?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    let Some(alg) = client.metadata.userinfo_signed_response_alg else {
+        return Ok(response.json(Value::Object(claims)));
+    };
+    let realm = app.realm();
+    let parties = (realm.issuer.as_str(), client.id.as_str());
+    let jwt = app.signed(|keys| keys.sign_userinfo(claims.clone(), parties, alg)).await?;
+    Ok(response.content_type("application/jwt").body(jwt))
+}
+
+async fn claims(app: &App, token: &AccessClaims, client: Arc<Client>) -> Result<Map<String, Value>, EndpointError> {
+    let grant = token.grant.ok_or_else(invalid)?;
+    let roles = client.wants_roles();
+    let found = app
+        .store
+        .read(move |tx| {
+            let Some((account, mut person, request)) = tx.person_of_grant(grant)? else { return Ok(None) };
+            if roles {
+                person.roles = tx.role_names(account)?;
+            }
+            Ok(Some((person, request)))
+        })
+        .await?;
+    let (person, request) = found.ok_or_else(invalid)?;
     let scopes = token.scope.parse().unwrap_or_default();
-    Ok(userinfo::answer(&token.sub, &scopes, &account))
+    let release = Release { client: &client, scopes: &scopes, request: &request };
+    Ok(userinfo::answer(&token.sub, &release, &person))
+}
+
+fn invalid() -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidToken, "the access token is not valid")
 }

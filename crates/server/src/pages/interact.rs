@@ -12,8 +12,10 @@ use signet_oidc::{
     id::InteractionId,
     interaction::{Interaction, Origin, Refusal, SEALED_LIMIT, VERSION},
     secret::{Digest, Secret},
+    subject::{Person, Session},
+    token::Target,
 };
-use signet_storage::{Apply, StoreError, seal::Purpose};
+use signet_storage::{Apply, StoreError, Tx, seal::Purpose};
 
 use crate::{
     app::App,
@@ -211,11 +213,19 @@ pub async fn proceed(
                         consented: agreed,
                     };
                 }
+                let person = person(tx, &request, &client, session.as_ref())?;
+                let target = if request.response_type.token && session.is_some() {
+                    shared.target(tx, &client, (Vec::new(), &request.resources))?
+                } else {
+                    Target::default()
+                };
                 let facts = Facts {
                     client: &client,
                     session,
                     consented,
                     stage,
+                    person,
+                    target: &target,
                     sid_key: &shared.sid_key,
                     pairwise_key: &shared.pairwise_key,
                 };
@@ -240,6 +250,8 @@ pub async fn proceed(
             session: None,
             consented: Consented::default(),
             stage,
+            person: None,
+            target: &Target::default(),
             sid_key: &app.sid_key,
             pairwise_key: &app.pairwise_key,
         };
@@ -247,6 +259,21 @@ pub async fn proceed(
     };
 
     respond(app, http, decided, (asked, delivery, sealed), &mut turn).await
+}
+
+/// Who is signed in, where the answer says something of the person: one statement, and one more for roles.
+fn person(
+    tx: &mut Tx<'_>,
+    request: &AuthorizeRequest,
+    client: &Client,
+    session: Option<&Session>,
+) -> Result<Option<Person>, StoreError> {
+    let Some(session) = session.filter(|_| authorize::wants_person(request, client)) else { return Ok(None) };
+    let mut person = tx.person(session.account.id)?;
+    if let Some(person) = person.as_mut().filter(|_| client.wants_roles()) {
+        person.roles = tx.role_names(session.account.id)?;
+    }
+    Ok(person)
 }
 
 /// Shows the page that is asked for, or sends the person back.
@@ -263,7 +290,7 @@ async fn respond(
         Decided::Next(Err(error)) => leave(app, http, delivery.error(&error)),
         Decided::Next(Ok(Next::Deliver { delivery, issue })) => {
             // Signing follows the commit.
-            let issued = issue.sign(&app.published().keyring)?;
+            let issued = app.signed(|keys| issue.sign(keys)).await?;
             let parameters = issued.parameters();
             let pairs: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (*name, value.as_ref())).collect();
             leave(app, http, delivery.answer(&pairs))

@@ -109,7 +109,7 @@ pub(crate) fn write(
 /// [`delete`] within a greater act.
 pub(crate) fn delete_in(act: &mut Act<'_, '_>, identifier: &str) -> Result<ResourceView, AdminError> {
     let stored = act.tx.lock_resource(identifier)?.ok_or_else(missing)?;
-    act.tx.delete_resource(&stored)?;
+    act.tx.delete_resource(&stored, act.turn.now())?;
     act.record(EventKind::ResourceDeleted, object(&stored.identifier), None, None)?;
     Ok(ResourceView::of(&stored))
 }

@@ -1,0 +1,99 @@
+//! Tokens for registered APIs (RFC 8707, R-47).
+
+use serde_json::{Value, json};
+
+use crate::scene::Scene;
+use crate::support::prelude::*;
+
+const ORDERS: &str = "https://orders.example/";
+const INVOICES: &str = "https://invoices.example/";
+
+async fn api(signet: &Signet, identifier: &str, more: &[&str]) {
+    let arguments = ["resource", "create", identifier, "--name", "An API", "--json"];
+    signet.cli_json(&[&arguments[..], more].concat(), "").await;
+}
+
+/// Two APIs, and a client that may ask for both.
+async fn scene() -> Scene {
+    let signet = Signet::start(Database::Postgres).await;
+    api(&signet, ORDERS, &["--scope", "orders", "--access-token-seconds", "60", "--access-token-alg", "RS256"]).await;
+    api(&signet, INVOICES, &["--scope", "invoices"]).await;
+    let scopes = ["openid", "orders", "invoices"].map(str::to_owned).to_vec();
+    let grants = ["authorization_code", "refresh_token", "client_credentials"].map(str::to_owned).to_vec();
+    let spec = ClientSpec { scopes, grant_types: grants, ..ClientSpec::confidential() };
+    let client = signet.client(spec.with_metadata(&json!({"resources": [ORDERS, INVOICES]}))).await;
+    Scene { signet, client, user: crate::scene::admin() }
+}
+
+fn access(tokens: &Value) -> (Value, Value) {
+    let token = flow::member(tokens, "access_token");
+    (flow::jwt_header(token), flow::jwt_payload(token))
+}
+
+/// audience, scopes, lifetime and algorithm of an access token are those of the API it is for; a later request may
+/// ask for fewer APIs, never for others.
+#[tokio::test]
+async fn a_token_is_for_the_apis_asked_for() {
+    let scene = scene().await;
+    let request =
+        scene.request().with("scope", "openid orders invoices").and("resource", ORDERS).and("resource", INVOICES);
+    let code = scene.code(&mut scene.browser(), &request).await;
+    let fields = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", &scene.client.redirect_uri),
+        ("code_verifier", &request.verifier),
+        ("resource", ORDERS),
+    ];
+    let tokens = flow::granted(flow::token(&scene.signet, &scene.client, &fields).await).await;
+    let (head, claims) = access(&tokens);
+    assert_eq!(claims["aud"], json!([ORDERS, scene.signet.issuer()]));
+    assert_eq!((&claims["scope"], &tokens["scope"]), (&json!("openid orders"), &json!("openid orders")));
+    assert_eq!((&head["alg"], &tokens["expires_in"]), (&json!("RS256"), &json!(60)));
+    assert!(scene.accepts(&tokens).await, "RS256 is accepted at userinfo");
+
+    let refresh = async |token: &str, resource: &str| {
+        let fields = [("grant_type", "refresh_token"), ("refresh_token", token), ("resource", resource)];
+        flow::token(&scene.signet, &scene.client, &fields).await
+    };
+    let refused = refresh(flow::member(&tokens, "refresh_token"), "https://other.example/").await;
+    assert_eq!(flow::refused(refused).await, (400, "invalid_target".to_owned()));
+    let second = flow::granted(refresh(flow::member(&tokens, "refresh_token"), INVOICES).await).await;
+    let (head, claims) = access(&second);
+    assert_eq!(
+        (&claims["aud"], &claims["scope"]),
+        (&json!([INVOICES, scene.signet.issuer()]), &json!("invoices openid"))
+    );
+    assert_eq!((&head["alg"], &second["expires_in"]), (&json!("ES256"), &json!(900)));
+    let both = flow::granted(scene.refresh(&second).await).await;
+    assert_eq!(access(&both).1["aud"], json!([INVOICES, ORDERS, scene.signet.issuer()]));
+}
+
+/// an API that the client was not given, or an address that is none, is `invalid_target`.
+#[tokio::test]
+async fn other_apis_are_refused() {
+    let scene = scene().await;
+    for bad in ["https://other.example/", "orders", "https://orders.example/#x", &scene.signet.url("/api")] {
+        let callback = scene.browser().get(scene.request().with("resource", bad).url(&scene.signet)).await.left();
+        assert_eq!(flow::parameter(&callback, "error").as_deref(), Some("invalid_target"), "{bad}");
+        let fields = [("grant_type", "client_credentials"), ("resource", bad)];
+        let refused = flow::token(&scene.signet, &scene.client, &fields).await;
+        assert_eq!(flow::refused(refused).await, (400, "invalid_target".to_owned()), "{bad}");
+    }
+}
+
+/// R-47, T7: a client's own token is for the API it asks for, and follows that when it changes, at once.
+#[tokio::test]
+async fn a_clients_own_token_follows_the_api() {
+    let scene = scene().await;
+    let own = async || {
+        let fields = [("grant_type", "client_credentials"), ("resource", ORDERS)];
+        flow::granted(flow::token(&scene.signet, &scene.client, &fields).await).await
+    };
+    let tokens = own().await;
+    let (head, claims) = access(&tokens);
+    assert_eq!((&claims["aud"], &claims["scope"]), (&json!([ORDERS]), &json!("orders")));
+    assert_eq!((&head["alg"], &tokens["expires_in"]), (&json!("RS256"), &json!(60)));
+    scene.signet.cli_json(&["resource", "update", ORDERS, "--access-token-seconds", "120", "--json"], "").await;
+    eventually(PATIENCE, "the new lifetime counts", async || (own().await["expires_in"] == 120).then_some(())).await;
+}
