@@ -86,3 +86,22 @@ async fn client_credentials() {
     assert_eq!(flow::member(&result["wrong_scope"], "error"), "invalid_scope");
     assert_eq!(flow::member(&result["wrong_secret"], "error"), "invalid_client");
 }
+
+/// U3, U4, R-36: the library looks at its tokens and gives the refresh token back; an API that asks about each token it is
+/// sent by the library's validator takes one for its scope, and no other, and none that is over.
+#[tokio::test]
+async fn introspection_and_revocation() {
+    for method in ["client_secret_basic", "client_secret_post"] {
+        let scene = Scene::tls(with_method(method)).await;
+        let result = run(&scene, "inspection", &json!({ "auth_method": method, "scope": SCOPE })).await;
+        for kind in ["access", "refresh"] {
+            let (before, after) = (&result["before"][kind], &result["after"][kind]);
+            assert_eq!((&before["active"], &before["client_id"]), (&json!(true), &json!(scene.client.id)), "{result}");
+            assert!(before["exp"].as_i64() > result["now"].as_i64(), "{method}: {kind}: {before}");
+            assert_eq!(after, &json!({ "active": false }), "{method}: {kind}");
+        }
+        assert_eq!(result["taken"], json!([true, "insufficient_scope", "invalid_token"]), "{method}");
+        assert_eq!(result["revoked"], json!([200, 200]), "{method}");
+        assert_eq!(flow::member(&result["refreshed"], "error"), "invalid_grant", "{method}");
+    }
+}

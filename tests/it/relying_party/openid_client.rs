@@ -162,6 +162,27 @@ async fn signature_algorithms() {
     }
 }
 
+/// U3, U4, R-36: the library looks at its tokens and gives the refresh token back, under a wrong hint too; both are over
+/// then.
+#[tokio::test]
+async fn introspection_and_revocation() {
+    let scene = Scene::tls(ClientSpec::confidential()).await;
+    let settings = json!({ "auth_method": "client_secret_basic", "scope": SCOPE });
+    let result = run(&scene, "inspection", &settings, 1).await;
+    for kind in ["access", "refresh"] {
+        let (before, after) = (&result["before"][kind], &result["after"][kind]);
+        assert_eq!(
+            (&before["active"], &before["client_id"]),
+            (&json!(true), &json!(scene.client.id)),
+            "{kind}: {result}"
+        );
+        assert_eq!(before["username"], json!(scene.user.username), "{kind}");
+        assert_eq!(after, &json!({ "active": false }), "{kind}");
+    }
+    assert_eq!(result["unheard"], json!({ "active": false }));
+    assert_eq!(flow::member(&result["refreshed"], "error"), "invalid_grant");
+}
+
 /// R-32, T7: a service gets a token for itself, and nothing to refresh.
 #[tokio::test]
 async fn client_credentials() {
