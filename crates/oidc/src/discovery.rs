@@ -32,7 +32,7 @@ pub fn document(realm: &Realm, acr_values: &[&str]) -> Value {
         "response_modes_supported": ResponseMode::ALL.map(ResponseMode::as_str),
         "grant_types_supported": GRANT_TYPES,
         "subject_types_supported": SubjectType::ALL.map(SubjectType::as_str),
-        "id_token_signing_alg_values_supported": Alg::SIGNING.iter().copied().chain([Alg::None]).map(Alg::as_str).collect::<Vec<_>>(),
+        "id_token_signing_alg_values_supported": names(Alg::SIGNING.into_iter().chain([Alg::None])),
         "token_endpoint_auth_methods_supported": ClientAuth::METHODS,
         "introspection_endpoint_auth_methods_supported": ClientAuth::confidential_methods().collect::<Vec<_>>(),
         "revocation_endpoint_auth_methods_supported": ClientAuth::METHODS,
@@ -41,8 +41,14 @@ pub fn document(realm: &Realm, acr_values: &[&str]) -> Value {
         "prompt_values_supported": prompts,
         "userinfo_signing_alg_values_supported": Alg::SIGNING.map(Alg::as_str),
         "claims_parameter_supported": true,
-        "request_parameter_supported": false,
-        "request_uri_parameter_supported": false,
+        "request_parameter_supported": true,
+        "request_uri_parameter_supported": true,
+        "require_request_uri_registration": true,
+        "request_object_signing_alg_values_supported": names([Alg::None].into_iter().chain(Alg::SIGNING)),
         "authorization_response_iss_parameter_supported": true,
     })
+}
+
+fn names(algs: impl Iterator<Item = Alg>) -> Vec<&'static str> {
+    algs.map(Alg::as_str).collect()
 }

@@ -107,8 +107,8 @@ async fn errors_reach_the_application_with_state_and_issuer() {
         (good.clone().with("scope", "openid \"quoted\""), "invalid_scope"),
         (good.clone().with("max_age", "soon"), "invalid_request"),
         (good.clone().with("prompt", "sometimes"), "invalid_request"),
-        (good.clone().with("request", "a.b.c"), "request_not_supported"),
-        (good.clone().with("request_uri", "https://app.example/r"), "request_uri_not_supported"),
+        (good.clone().with("request", "a.b.c"), "invalid_request_object"),
+        (good.clone().with("request_uri", "https://app.example/r"), "invalid_request_uri"),
         (good.clone().with("registration", "{}"), "registration_not_supported"),
         (good.clone().with("id_token_hint", "a.b.c"), "invalid_request"),
     ];

@@ -10,7 +10,7 @@ use crate::scene::header;
 use crate::support::prelude::*;
 
 /// OIDC Discovery §3, RFC 8414 §2, RFC 9207 §3, RP-Initiated Logout §2.1, Initiating User Registration §4.
-const REGISTERED: [&str; 26] = [
+const REGISTERED: &[&str] = &[
     "issuer",
     "authorization_endpoint",
     "token_endpoint",
@@ -36,6 +36,8 @@ const REGISTERED: [&str; 26] = [
     "claims_parameter_supported",
     "request_parameter_supported",
     "request_uri_parameter_supported",
+    "require_request_uri_registration",
+    "request_object_signing_alg_values_supported",
     "authorization_response_iss_parameter_supported",
 ];
 

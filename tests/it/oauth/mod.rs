@@ -9,6 +9,7 @@ mod introspect;
 mod logout;
 mod prompt;
 mod refresh;
+mod request_object;
 mod resources;
 mod revoke;
 mod token;

@@ -4,6 +4,7 @@ pub mod browser;
 pub mod chrome;
 pub mod cli;
 pub mod flow;
+pub mod hosted;
 pub mod html;
 pub mod jar;
 pub mod log;

@@ -21,7 +21,7 @@ use crate::{
 /// Parameters this endpoint knows; each may come once (RFC 6749 §3.1).
 ///
 /// `resource` may be repeated (RFC 8707 §2).
-const KNOWN: [&str; 21] = [
+pub(super) const KNOWN: [&str; 21] = [
     "client_id",
     "redirect_uri",
     "response_type",
@@ -54,7 +54,7 @@ type Check = fn(&Params, &Client) -> Result<(), OAuthError>;
 const CHECKS: [Check; 11] = [
     no_parameter_repeated,
     state_fits,
-    request_objects_unsupported,
+    nothing_is_left_packed,
     response_type_is_served,
     client_may_use_response_type,
     response_mode_is_served,
@@ -76,14 +76,7 @@ pub fn read(
 ) -> Result<AuthorizeRequest, AuthorizeError> {
     params.refuse_repeated(&["client_id", "redirect_uri"]).map_err(AuthorizeError::Page)?;
     let client = known_client(params, client)?;
-    let (redirect_uri, redirect_uri_sent) = registered_redirect(params, client)?;
-
-    let delivery = Delivery {
-        mode: response_mode(params),
-        redirect_uri,
-        state: params.get("state").filter(|state| state.len() <= STATE_LIMIT).map(str::to_owned),
-        issuer: realm.issuer.clone(),
-    };
+    let (delivery, redirect_uri_sent) = delivery(params, client, realm)?;
     let refuse = |error| AuthorizeError::Redirect(Box::new(delivery.clone()), error);
     for check in CHECKS {
         check(params, client).map_err(refuse)?;
@@ -120,6 +113,18 @@ pub fn read(
     })
 }
 
+/// Where the answer to these parameters goes, and whether they name the redirect URI. It is a registered one.
+pub(super) fn delivery(params: &Params, client: &Client, realm: &Realm) -> Result<(Delivery, bool), AuthorizeError> {
+    let (redirect_uri, sent) = registered_redirect(params, client)?;
+    let delivery = Delivery {
+        mode: response_mode(params),
+        redirect_uri,
+        state: params.get("state").filter(|state| state.len() <= STATE_LIMIT).map(str::to_owned),
+        issuer: realm.issuer.clone(),
+    };
+    Ok((delivery, sent))
+}
+
 /// RFC 6749 §4.1.2.1: an unknown client is told on our own page (protocol A2).
 fn known_client<'a>(params: &Params, client: Option<&'a Client>) -> Result<&'a Client, AuthorizeError> {
     if params.get("client_id").is_none() {
@@ -152,14 +157,14 @@ fn state_fits(params: &Params, _: &Client) -> Result<(), OAuthError> {
     }
 }
 
-/// OIDC Core §6: refused, never ignored.
-fn request_objects_unsupported(params: &Params, _: &Client) -> Result<(), OAuthError> {
+/// OIDC Core §6: a request object has been unpacked before (`request_object`); what was not is refused, never ignored.
+fn nothing_is_left_packed(params: &Params, _: &Client) -> Result<(), OAuthError> {
     let refuse = |code, description| Err(OAuthError::new(code, description));
     if params.get("request").is_some() {
-        return refuse(ErrorCode::RequestNotSupported, "request objects are not supported");
+        return refuse(ErrorCode::RequestNotSupported, "a request object is not taken here");
     }
     if params.get("request_uri").is_some() {
-        return refuse(ErrorCode::RequestUriNotSupported, "request_uri is not supported");
+        return refuse(ErrorCode::RequestUriNotSupported, "request_uri is not taken here");
     }
     if params.get("registration").is_some() {
         return refuse(ErrorCode::RegistrationNotSupported, "the registration parameter is not supported");

@@ -10,7 +10,10 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use moka::{policy::EvictionPolicy, sync::Cache};
-use signet_oidc::jose::jwks::{ClientKeys, JwksError};
+use signet_oidc::{
+    client::Client,
+    jose::jwks::{ClientKeys, JwksError},
+};
 use tokio::sync::watch;
 use url::Url;
 
@@ -93,6 +96,15 @@ impl KeySets {
             .eviction_policy(EvictionPolicy::lru())
             .build();
         Self { outbound, entries }
+    }
+
+    /// The set of a client: as registered, or at its address; `kid` and `now` as in [`Self::keys`].
+    pub async fn of(&self, client: &Client, kid: Option<&str>, now: Instant) -> Result<Arc<ClientKeys>, Unavailable> {
+        match (&client.metadata.jwks, &client.metadata.jwks_uri) {
+            (Some(set), _) => ClientKeys::from_value(set).map(Arc::new).map_err(|_| Unavailable),
+            (None, Some(uri)) => self.keys(uri, kid, now).await,
+            (None, None) => Err(Unavailable),
+        }
     }
 
     /// The set at an address, read again where it is old or does not have the key named. It may lack that key still.

@@ -1,0 +1,76 @@
+//! What an application serves on its own: key sets, request objects. Plain HTTP on this machine, which Signet fetches
+//! where `outbound.allow_private` is set.
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// Answers of a server, by path; changed while it runs.
+#[derive(Clone)]
+pub struct Hosted {
+    port: u16,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Status line and body, by path.
+    answers: HashMap<String, (String, String)>,
+    /// Paths in the order they were asked for.
+    asked: Vec<String>,
+}
+
+impl Hosted {
+    /// Listens until the process ends. Whatever has no answer is 404.
+    pub fn start() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let port = listener.local_addr().expect("its address").port();
+        let state = Arc::<Mutex<State>>::default();
+        let shared = Arc::clone(&state);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                // A caller that went away is no concern of the test.
+                let _ = answer(&stream, &shared);
+            }
+        });
+        Self { port, state }
+    }
+
+    /// The address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// From now on answers a path with 200 and this body.
+    pub fn put(&self, path: &str, body: &str) {
+        self.answer(path, "200 OK", body);
+    }
+
+    /// From now on answers a path with this status line, which may go on with headers, and body.
+    pub fn answer(&self, path: &str, status: &str, body: &str) {
+        let answer = (status.to_owned(), body.to_owned());
+        self.state.lock().expect("the state").answers.insert(path.to_owned(), answer);
+    }
+
+    /// How often a path was asked for.
+    pub fn hits(&self, path: &str) -> usize {
+        self.state.lock().expect("the state").asked.iter().filter(|asked| *asked == path).count()
+    }
+}
+
+fn answer(stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
+    let mut lines = BufReader::new(stream).lines();
+    let first = lines.next().transpose()?.unwrap_or_default();
+    while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
+    let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
+    let (status, body) = {
+        let mut state = state.lock().expect("the state");
+        let found = state.answers.get(&path).cloned();
+        state.asked.push(path);
+        found.unwrap_or_else(|| ("404 Not Found".to_owned(), String::new()))
+    };
+    let mut stream = stream;
+    write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+}
