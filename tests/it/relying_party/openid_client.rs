@@ -137,7 +137,7 @@ async fn hybrid() {
     }
 }
 
-/// A6, T8: `id_token` alone, in the fragment and posted.
+/// A6, A13, T8: `id_token` alone, in the fragment and posted; it carries the claims of the scopes.
 #[tokio::test]
 async fn implicit() {
     let scene = Scene::tls(with_response_type("id_token", &["implicit"])).await;
@@ -146,19 +146,25 @@ async fn implicit() {
         let settings = json!({ "auth_method": "none", "scope": "openid profile email", "parameters": parameters });
         let result = run(&scene, "implicit", &settings, 1).await;
         assert_eq!(flow::member(&result["claims"], "aud"), scene.client.id, "{mode}");
+        assert_eq!(flow::member(&result["claims"], "email"), scene.user.email, "{mode}");
+        assert_eq!(flow::member(&result["claims"], "preferred_username"), scene.user.username, "{mode}");
     }
 }
 
-/// R-35, T8: the library verifies ID tokens by each algorithm that a client may register, refreshed ones too.
+/// R-35, T8, U1: the library verifies ID tokens and signed userinfo by each algorithm that a client may register,
+/// refreshed ones too.
 #[tokio::test]
 async fn signature_algorithms() {
     for alg in ["RS256", "PS256", "ES256", "EdDSA"] {
-        let metadata = json!({ "id_token_signed_response_alg": alg });
+        let metadata = json!({ "id_token_signed_response_alg": alg, "userinfo_signed_response_alg": alg });
         let spec = ClientSpec { metadata: metadata.clone(), ..ClientSpec::confidential() };
         let scene = Scene::tls(spec).await;
         let settings = json!({ "auth_method": "client_secret_basic", "scope": SCOPE, "metadata": metadata });
         let result = run(&scene, "code", &settings, 1).await;
         assert_eq!(flow::member(&result, "id_token_alg"), alg);
+        // The library reads nothing but a JWT by this algorithm where one is registered.
+        assert_eq!(flow::member(&result["userinfo"], "aud"), scene.client.id, "{alg}");
+        assert_eq!(flow::member(&result["userinfo"], "email"), scene.user.email, "{alg}");
     }
 }
 
