@@ -10,8 +10,8 @@ use super::{Alg, KeyState};
 pub const RETIRING_FOR: Duration = Duration::minutes(70);
 /// A retired key is kept this long, unpublished, to read old hints.
 pub const RETIRED_FOR: Duration = Duration::days(365);
-/// A scheduled rotation leaves a key published for this long before it signs: caches of the key set live for minutes.
-pub const PUBLISHED_AHEAD: Duration = Duration::hours(1);
+/// A scheduled rotation leaves a key published for this long before it signs: caches of the key set live for hours.
+pub const PUBLISHED_AHEAD: Duration = Duration::hours(24);
 
 /// What a rotation needs to know of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
