@@ -126,7 +126,11 @@ pub async fn apply(
         .flat_map(|client| clients::signing_algs(&client.members))
         .chain(resources.filter_map(|resource| algs(&resource.access_token_alg)))
         .collect();
-    keys::provide(desk, &wanted).await?;
+    if !wanted.is_empty() {
+        // A file that is refused leaves no key behind.
+        plan(desk, state.clone(), secrets.clone()).await?;
+        keys::provide(desk, &wanted).await?;
+    }
     desk.act(move |act| {
         let applied = work(act, &state, &secrets)?;
         if expected.is_some_and(|expected| expected != applied.plan.fingerprint()) {
