@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::keys;
 use super::party::Party;
 use crate::scene::Scene;
 use crate::support::prelude::*;
@@ -187,6 +188,27 @@ async fn introspection_and_revocation() {
     }
     assert_eq!(result["unheard"], json!({ "active": false }));
     assert_eq!(flow::member(&result["refreshed"], "error"), "invalid_grant");
+}
+
+/// A14: the whole request is in a signed object, and nothing but `client_id` beside it; by each kind of key that the library
+/// signs with, whether or not the registration asks for it.
+#[tokio::test]
+async fn signed_request_objects() {
+    for (alg, required) in [("RS256", false), ("PS256", true), ("ES256", true)] {
+        let (private, public) = keys::pair(alg);
+        let metadata = json!({
+            "jwks": public, "request_object_signing_alg": alg, "require_signed_request_object": required,
+        });
+        let scene = Scene::tls(ClientSpec { metadata, ..ClientSpec::confidential() }).await;
+        let settings = json!({
+            "auth_method": "client_secret_basic", "scope": SCOPE, "request_key": private,
+            "parameters": { "max_age": "3600", "claims": r#"{"id_token":{"email":{"essential":true}}}"# },
+        });
+        let result = run(&scene, "request_object", &settings, 1).await;
+        assert_eq!(result["sent"], json!(["client_id", "request"]), "{alg}");
+        assert_eq!(flow::member(&result["claims"], "email"), scene.user.email, "{alg}");
+        assert!(flow::member(&result, "scope").contains("offline_access"), "{alg}: {result}");
+    }
 }
 
 /// R-32, T7: a service gets a token for itself, and nothing to refresh.
