@@ -8,11 +8,13 @@ mod claims;
 mod id_token_hint;
 #[cfg(test)]
 mod replay;
+mod request_object;
 mod token;
 
 pub use authorize::authorize;
 pub use claims::claims;
 pub use id_token_hint::id_token_hint;
+pub use request_object::request_object;
 pub use token::token;
 
 use crate::{

@@ -28,6 +28,12 @@ fn claims() {
     replay("claims", super::claims);
 }
 
+/// A14: the seeds of request objects.
+#[test]
+fn request_object() {
+    replay("request_object", super::request_object);
+}
+
 /// T1, T3, T4, T5, T6, T7: the seeds of the token endpoint.
 #[test]
 fn token() {
