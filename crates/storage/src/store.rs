@@ -269,9 +269,10 @@ impl Store {
         self.inner.feed.listen(listener);
     }
 
-    /// Takes in a notice that a message brought. Only the table is complete: this does not make the feed younger.
-    pub fn hear(&self, notice: Notice) {
-        self.inner.feed.take(&[notice], Heard::Message);
+    /// Takes in a notice that a message brought, and answers whether it was new here. Only the table is complete: this
+    /// does not make the feed younger.
+    pub fn hear(&self, notice: Notice) -> bool {
+        self.inner.feed.take(&[notice], Heard::Message) > 0
     }
 
     /// Reads in the table what this node has not heard yet. Answers how many notices were new. One statement.

@@ -110,13 +110,25 @@ pub async fn signing_key(node: &Signet, client: &Client) -> String {
     flow::member(&flow::jwt_header(flow::member(&tokens, "access_token")), "kid").to_owned()
 }
 
-/// How many notices a node heard over Redis.
-pub async fn heard_over_redis(node: &Signet) -> u64 {
-    let answer = node.http().get(node.url("/metrics")).send().await.expect("an answer");
-    let text = answer.text().await.expect("metrics");
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("signet_change_channel_notices_total{") && line.contains("\"received\""));
-    let number = line.and_then(|line| line.rsplit(' ').next()).expect("the notices received");
-    number.parse().expect("a number")
+/// What came to a node over Redis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OverRedis {
+    /// Notices.
+    pub received: u64,
+    /// Those that the node had not heard of before.
+    pub carried: u64,
+}
+
+impl OverRedis {
+    /// As the node counts it.
+    pub async fn to(node: &Signet) -> Self {
+        let answer = node.http().get(node.url("/metrics")).send().await.expect("an answer");
+        let text = answer.text().await.expect("metrics");
+        let count = |result: &str| -> u64 {
+            let name = format!("signet_change_channel_notices_total{{result=\"{result}\"}} ");
+            let number = text.lines().find_map(|line| line.strip_prefix(&name));
+            number.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("no number of {result} in {text}"))
+        };
+        Self { received: count("received"), carried: count("carried") }
+    }
 }

@@ -67,8 +67,10 @@ pub struct ChannelState {
     pub redis: RedisState,
     /// Notices published to Redis.
     pub sent: u64,
-    /// Notices that Redis brought before the table did, and those it brought again.
+    /// Notices that Redis brought, whether or not this node knew them.
     pub received: u64,
+    /// Those of them that were new here: Redis was before the table.
+    pub carried: u64,
     /// Notices that were not published, because Redis was away or too slow; other nodes read them in the table.
     pub dropped: u64,
 }
@@ -87,6 +89,7 @@ pub struct Channel {
 struct Counts {
     sent: AtomicU64,
     received: AtomicU64,
+    carried: AtomicU64,
     dropped: AtomicU64,
 }
 
@@ -113,7 +116,8 @@ impl Channel {
             revocations: store.revocations(),
             redis: self.redis(),
             sent: self.counts.sent.load(Ordering::Relaxed),
-            received: self.counts.received.load(Ordering::Relaxed),
+            received: self.counts.received.load(Ordering::Acquire),
+            carried: self.counts.carried.load(Ordering::Relaxed),
             dropped: self.counts.dropped.load(Ordering::Relaxed),
         }
     }

@@ -167,13 +167,16 @@ async fn hear(link: &Link, app: &App) -> Result<bool, tokio::time::error::Elapse
         let notice = message::read(app.store.sealer(), &link.name, message.get_payload_bytes());
         match notice {
             Some(notice) => {
-                app.channel.counts.received.fetch_add(1, Ordering::Relaxed);
                 // A place is missing: it was lost, or its transaction was rolled back. The table knows.
                 if notice.seq != last.saturating_add(1) {
                     app.channel.wake.notify_one();
                 }
                 last = last.max(notice.seq);
-                app.store.hear(notice);
+                if app.store.hear(notice) {
+                    app.channel.counts.carried.fetch_add(1, Ordering::Relaxed);
+                }
+                // Counted last: whoever sees it counted here sees whether it was new.
+                app.channel.counts.received.fetch_add(1, Ordering::Release);
             }
             // Of another version, or not ours: whatever it was to say stands in the table.
             None => app.channel.wake.notify_one(),

@@ -249,6 +249,7 @@ mod tests {
             redis,
             sent: 0,
             received: 0,
+            carried: 0,
             dropped: 0,
         };
         for (state, engine, shown) in [

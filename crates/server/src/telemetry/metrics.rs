@@ -46,7 +46,7 @@ catalogue! {
     DB_ERRORS = "signet_database_errors_total": Counter, "Failed pieces of work, by kind (lost: the connection or a time limit; statement: anything else).";
     REVOCATIONS = "signet_revocation_set_entries": Gauge, "Entries of the revocation set.";
     CHANNEL_AGE = "signet_change_channel_age_seconds": Gauge, "Time since the change channel was last read.";
-    NOTICES = "signet_change_channel_notices_total": Counter, "Notices over Redis, by what became of them (sent, received or dropped).";
+    NOTICES = "signet_change_channel_notices_total": Counter, "Notices over Redis, by what became of them (sent, received, carried: received and new here, or dropped).";
     REDIS_UP = "signet_redis_up": Gauge, "Whether Redis answers; absent where none is configured.";
     AUDIT_QUEUE = "signet_audit_queue": Gauge, "Audit entries not written yet.";
     AUDIT_LOST = "signet_audit_dropped_total": Counter, "Audit entries that could not be written.";

@@ -77,7 +77,9 @@ fn channel(app: &App) {
         RedisState::Connected => gauge!(names::REDIS_UP).set(1.0),
         RedisState::Away { .. } => gauge!(names::REDIS_UP).set(0.0),
     }
-    for (kind, count) in [("sent", state.sent), ("received", state.received), ("dropped", state.dropped)] {
+    let counts =
+        [("sent", state.sent), ("received", state.received), ("carried", state.carried), ("dropped", state.dropped)];
+    for (kind, count) in counts {
         counter!(names::NOTICES, "result" => kind).absolute(count);
     }
 }
