@@ -1,0 +1,190 @@
+//! What each change by a person or an application leaves in the audit log.
+
+use std::collections::BTreeSet;
+
+use reqwest::{Method, Response};
+use serde_json::Value;
+use url::Url;
+
+use super::rows::rows;
+use super::table;
+use crate::scene::header;
+use crate::support::prelude::*;
+
+/// The form of a page, posted as it would be; the answer is not followed.
+async fn post(browser: &mut Browser, page: &Page, fields: &[(&str, &str)]) -> Response {
+    let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+    let form = page.form(&names).expect("the form").with(fields);
+    let answer = browser.request(Method::POST, &form.action).form(&form.fields).send().await.expect("an answer");
+    browser.jar.remember(answer.headers());
+    answer
+}
+
+/// The lines outside of the API, and what they may write that was not seen yet.
+struct Walk<'a> {
+    signet: &'a Signet,
+    declared: BTreeSet<(String, String, String)>,
+    unseen: BTreeSet<(String, String, String)>,
+}
+
+/// What a row must say: its event, what kind of actor, whose account, which client.
+type Expected<'a> = (&'a str, &'a str, Option<&'a str>, Option<&'a str>);
+
+/// Events of requests that are refused, or of what somebody refuses.
+const REFUSED: [&str; 6] = [
+    "sign_in.failed",
+    "sign_in_link.refused",
+    "consent.denied",
+    "code.replayed",
+    "refresh_token.replayed",
+    "token.refused",
+];
+/// Events that have no transaction of their own: their rows are written soon after.
+const SOON: [&str; 2] = ["client_token.issued", "token.refused"];
+
+impl<'a> Walk<'a> {
+    async fn start(signet: &'a Signet) -> Self {
+        let mut declared = BTreeSet::new();
+        for line in table(signet).await {
+            let (method, path) = (flow::member(&line, "method"), flow::member(&line, "path"));
+            if path.starts_with("/api/v1/") {
+                continue;
+            }
+            for event in line["writes"].as_array().expect("events").iter().filter_map(Value::as_str) {
+                declared.insert((method.to_owned(), path.to_owned(), event.to_owned()));
+            }
+        }
+        Self { signet, unseen: declared.clone(), declared }
+    }
+
+    /// The request behind an answer of this line left one row, an event that the line declares, which says this.
+    async fn one(&mut self, (method, path): (&str, &str), answer: &Response, expected: Expected<'_>) {
+        let (event, actor, subject, client) = expected;
+        let request = header(answer, "x-request-id");
+        let mut written = rows(self.signet, request);
+        if SOON.contains(&event) {
+            written = eventually(PATIENCE, event, async || {
+                let written = rows(self.signet, request);
+                (!written.is_empty()).then_some(written)
+            })
+            .await;
+        }
+        assert_eq!(written.len(), 1, "{method} {path}: {event}: {written:?}");
+        let row = &written[0];
+        let line = (method.to_owned(), path.to_owned(), row.event.clone());
+        assert!(self.declared.contains(&line), "{line:?} is not in the table");
+        assert_eq!((&*row.event, &*row.actor_kind), (event, actor), "{row:?}");
+        assert_eq!((row.subject.as_deref(), row.client.as_deref()), (subject, client), "{row:?}");
+        let acting = (subject.filter(|_| actor == "user"), client.filter(|_| actor != "anonymous"));
+        assert_eq!((row.actor.as_deref(), row.actor_client.as_deref()), acting, "{row:?}");
+        assert_eq!(row.result, if REFUSED.contains(&event) { "refused" } else { "success" }, "{row:?}");
+        self.unseen.remove(&line);
+    }
+}
+
+/// Where an answer redirects to.
+fn target(answer: &Response) -> Url {
+    Url::parse(header(answer, "location")).expect("a redirect to a whole address")
+}
+
+/// The code in an answer.
+fn code(answer: &Response) -> String {
+    flow::parameter(&target(answer), "code").expect("a code")
+}
+
+/// The page of sign-in links, filled in and sent.
+async fn by_link(signet: &Signet, link: &str) -> Response {
+    let mut browser = Browser::new(signet);
+    let page = browser.get("/signin/link").await.page();
+    post(&mut browser, &page, &[("code", link)]).await
+}
+
+/// each request by a person or an application that changes something, in the browser or at the token endpoint,
+/// writes one row, an event that its line of the table declares; and whatever a line declares is seen there.
+#[tokio::test]
+async fn each_change_by_a_flow_writes_one_row() {
+    let signet = Signet::start(Database::Postgres).await;
+    let mut walk = Walk::start(&signet).await;
+    let client = signet.client(ClientSpec::confidential()).await;
+    let ada = User::named("ada");
+    let (person, app) = (Some("ada"), Some(&*client.id));
+    let request = AuthRequest::new(&client).with("scope", "openid offline_access");
+    let url = request.url(&signet);
+
+    let mut browser = Browser::new(&signet);
+    let page = browser.get("/register").await.page();
+    let fields = [("username", &*ada.username), ("email", &*ada.email), ("password", &*ada.password)];
+    let registered = post(&mut browser, &page, &fields).await;
+    walk.one(("POST", "/register"), &registered, ("account.registered", "user", person, None)).await;
+
+    let mut browser = Browser::new(&signet);
+    let page = browser.get(&url).await.page();
+    let wrong = post(&mut browser, &page, &[("username", "ada"), ("password", "wrong")]).await;
+    walk.one(("POST", "/signin"), &wrong, ("sign_in.failed", "anonymous", person, None)).await;
+    let right = post(&mut browser, &page, &[("username", "ada"), ("password", &ada.password)]).await;
+    walk.one(("POST", "/signin"), &right, ("sign_in.succeeded", "user", person, None)).await;
+    let consent = browser.get(&url).await.page();
+    let denied = post(&mut browser, &consent, &[("decision", "deny")]).await;
+    walk.one(("POST", "/consent"), &denied, ("consent.denied", "user", person, app)).await;
+    let consent = browser.get(&url).await.page();
+    let allowed = post(&mut browser, &consent, &[("decision", "allow")]).await;
+    walk.one(("POST", "/consent"), &allowed, ("consent.given", "user", person, app)).await;
+    let direct = browser.request(Method::GET, &url).send().await.expect("an answer");
+    walk.one(("GET", "/oauth/authorize"), &direct, ("code.issued", "user", person, app)).await;
+
+    let token = ("POST", "/oauth/token");
+    let redeemed = flow::exchange(&signet, &client, &code(&direct), &request.verifier).await;
+    walk.one(token, &redeemed, ("code.redeemed", "user", person, app)).await;
+    let tokens = flow::granted(redeemed).await;
+    let first = flow::member(&tokens, "refresh_token");
+    let refreshed = flow::refresh(&signet, &client, first).await;
+    walk.one(token, &refreshed, ("token.refreshed", "user", person, app)).await;
+    let second = flow::granted(refreshed).await;
+    flow::granted(flow::refresh(&signet, &client, flow::member(&second, "refresh_token")).await).await;
+    let replayed = flow::refresh(&signet, &client, first).await;
+    walk.one(token, &replayed, ("refresh_token.replayed", "client", person, app)).await;
+    flow::granted(flow::exchange(&signet, &client, &code(&allowed), &request.verifier).await).await;
+    let replayed = flow::exchange(&signet, &client, &code(&allowed), &request.verifier).await;
+    walk.one(token, &replayed, ("code.replayed", "client", person, app)).await;
+    let service = ClientSpec { grant_types: vec!["client_credentials".to_owned()], ..ClientSpec::confidential() };
+    let service = signet.client(service).await;
+    let served = flow::token(&signet, &service, &[("grant_type", "client_credentials")]).await;
+    walk.one(token, &served, ("client_token.issued", "client", None, Some(&service.id))).await;
+    let stranger = Client { secret: Some(flow::random()), ..service.clone() };
+    let refused = flow::token(&signet, &stranger, &[("grant_type", "client_credentials")]).await;
+    walk.one(token, &refused, ("token.refused", "anonymous", None, Some(&service.id))).await;
+
+    let revoke = ("POST", "/oauth/revoke");
+    let given = flow::code(&signet, &mut browser, &request, &ada).await;
+    let given = flow::granted(flow::exchange(&signet, &client, &given, &request.verifier).await).await;
+    for kind in ["access_token", "refresh_token"] {
+        let revoked = flow::revoke(&signet, &client, flow::member(&given, kind)).await;
+        walk.one(revoke, &revoked, ("token.revoked", "user", person, app)).await;
+    }
+    let refused = flow::revoke(&signet, &stranger, first).await;
+    walk.one(revoke, &refused, ("token.refused", "anonymous", None, Some(&service.id))).await;
+    let refused = flow::introspect(&signet, &stranger, first).await;
+    walk.one(("POST", "/oauth/introspect"), &refused, ("token.refused", "anonymous", None, Some(&service.id))).await;
+
+    let mut logout = Url::parse(&signet.url("/oauth/logout")).expect("a URL");
+    logout.query_pairs_mut().append_pair("id_token_hint", flow::member(&tokens, "id_token"));
+    let ended = browser.request(Method::GET, &logout).send().await.expect("an answer");
+    walk.one(("GET", "/oauth/logout"), &ended, ("session.ended", "user", person, None)).await;
+
+    let page = browser.get(&url).await.page();
+    let again = post(&mut browser, &page, &[("username", "ada"), ("password", &ada.password)]).await;
+    let on = browser.resolve(header(&again, "location"));
+    let on = browser.request(Method::GET, &on).send().await.expect("an answer");
+    walk.one(("GET", "/continue"), &on, ("code.issued", "user", person, app)).await;
+
+    let home = browser.get("/").await.page();
+    let ended = post(&mut browser, &home, &[("decision", "signout")]).await;
+    walk.one(("POST", "/oauth/logout"), &ended, ("session.ended", "user", person, None)).await;
+
+    let link = signet.cli_json(&["user", "sign-in-link", "ada", "--json"], "").await;
+    let used = by_link(&signet, flow::member(&link, "code")).await;
+    walk.one(("POST", "/signin/link"), &used, ("sign_in_link.used", "user", person, None)).await;
+    let refused = by_link(&signet, flow::member(&link, "code")).await;
+    walk.one(("POST", "/signin/link"), &refused, ("sign_in_link.refused", "anonymous", None, None)).await;
+    assert!(walk.unseen.is_empty(), "declared, and seen by no request: {:?}", walk.unseen);
+}
