@@ -4,7 +4,7 @@ mod keys;
 mod silence;
 mod spread;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use diesel::{QueryableByName, RunQueryDsl as _, sql_types::Int8};
 use reqwest::StatusCode;
@@ -61,11 +61,16 @@ pub async fn status_of(node: &Signet, tokens: &Value) -> StatusCode {
     flow::userinfo(node, flow::member(tokens, "access_token")).await.status()
 }
 
-/// Polls until there is a value, and prints how long that took.
+/// What one node did another one knows after so long, on a machine that has nothing else to do.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Polls until there is a value, and prints how long that took; `tests/run` shows it.
 pub async fn within<T>(what: &str, probe: impl AsyncFnMut() -> Option<T>) -> T {
     let from = Instant::now();
     let found = eventually(PATIENCE, what, probe).await;
-    eprintln!("{what}: {:?}", from.elapsed());
+    let took = from.elapsed();
+    let remark = if took > QUIET { ", OVER 1 s" } else { "" };
+    eprintln!("{what}: {} ms{remark}", took.as_millis());
     found
 }
 

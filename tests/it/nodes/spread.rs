@@ -155,7 +155,8 @@ async fn everything(nodes: &Nodes, way: Way) {
 
 /// Waits until Redis is in this state at a node, by its readiness report; the node stays ready.
 async fn redis_is(node: &Signet, state: &str) {
-    within(&format!("Redis is {state} for a node"), async || {
+    // Not how fast news travels: a new connection is tried less and less often.
+    eventually(PATIENCE, &format!("Redis is {state} for a node"), async || {
         let answer = node.http().get(node.url("/readyz")).send().await.expect("an answer");
         assert_eq!(answer.status(), StatusCode::OK, "a node is ready without Redis");
         let report: serde_json::Value = answer.json().await.expect("a report");
