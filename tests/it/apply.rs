@@ -187,8 +187,8 @@ async fn an_invalid_file_changes_nothing() {
         ("parents: [reader]", "parents: [keeper]", "role \"keeper\""),
         ("parents: [reader]", "parents: [nobody]", "role \"keeper\""),
         ("name: Things", "name: ''", "resource \"https://api.example\": name"),
-        ("secret_file: robot.secret", "secret_file: nowhere", "nowhere"),
-        ("secret_file: robot.secret", "secret_env: SIGNET_NOT_SET", "SIGNET_NOT_SET"),
+        ("secret_file: robot.secret", "secret_file: hunter2", "client \"robot\": the file that secret_file names"),
+        ("secret_file: robot.secret", "secret_env: hunter2", "variable that secret_env names is not set"),
         ("version: 1", "version: 7", "version"),
         ("secret_file: robot.secret", "client_secret: hunter2hunter2", "client_secret"),
     ] {

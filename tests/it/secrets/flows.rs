@@ -1,11 +1,14 @@
 //! Every flow, as it should be and as it should not, each answer searched or its secrets remembered.
 
+mod office;
+mod people;
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, USER_AGENT};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, USER_AGENT};
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 
@@ -49,10 +52,13 @@ pub async fn drive(signet: &Signet, hunt: &mut Hunt) {
         driver.code_flow(client).await;
     }
     driver.client_credentials(&service).await;
+    driver.link().await;
+    driver.playground().await;
     driver.wrong_passwords().await;
     driver.odd_places(&clients[0]).await;
     driver.raw().await;
-    driver.commands().await;
+    driver.commands(&service).await;
+    driver.apply().await;
     driver.api().await;
 }
 
@@ -127,27 +133,6 @@ impl Driver<'_> {
     async fn token(&mut self, client: &Client, fields: &[(&str, &str)]) -> (u16, Value) {
         self.exchange(client, fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
             .await
-    }
-
-    async fn register(&mut self) {
-        let mut browser = Browser::new(self.signet);
-        let page = browser.get("/register").await.page();
-        self.browsed(&browser, Some(&page));
-        let password = made("Registered");
-        self.hunt.keep("password at registration", &password);
-        // Refused first: the name is no name.
-        let user = User { username: "no name!".to_owned(), password, ..User::named("marked-person") };
-        let again = flow::register(&mut browser, &page, &user).await.page();
-        assert_eq!(again.status.as_u16(), 422);
-        self.browsed(&browser, Some(&again));
-        let user = User { username: "marked-person".to_owned(), ..user };
-        let landing = flow::register(&mut browser, &again, &user).await;
-        self.browsed(&browser, Some(&landing.page()));
-        // Taken.
-        let mut browser = Browser::new(self.signet);
-        let page = browser.get("/register").await.page();
-        let taken = flow::register(&mut browser, &page, &user).await.page();
-        self.browsed(&browser, Some(&taken));
     }
 
     /// From the request to the end of the session, each step also as it should not be.
@@ -288,34 +273,6 @@ impl Driver<'_> {
         }
     }
 
-    /// A password where the name belongs, a form without its token, a session cookie that is none.
-    async fn wrong_passwords(&mut self) {
-        let mut browser = Browser::new(self.signet);
-        let page = browser.get("/signin").await.page();
-        let swapped = format!("{} & more", made("Swapped"));
-        self.hunt.keep("password in the wrong field", &swapped);
-        // The page shows the name again, to whoever typed it; nothing else may.
-        let fields = [("username", &*swapped), ("password", "marked-person")];
-        let refused = browser.submit(&page, &fields).await.page();
-        assert_eq!(refused.status.as_u16(), 401);
-        let forged = made("forged");
-        self.hunt.keep("password in a forged form", &forged);
-        let form = page.form(&["username", "password"]).expect("the form");
-        let form = form.with(&[("username", "admin"), ("password", &forged), ("csrf", &forged)]);
-        let refused = browser.send(form).await.page();
-        assert_eq!(refused.status.as_u16(), 403);
-        self.browsed(&browser, Some(&refused));
-        let mut twice = page.form(&["username", "password"]).expect("the form").with(&[("password", &forged)]);
-        twice.fields.push(("password".to_owned(), forged.clone()));
-        let refused = browser.send(twice).await.page();
-        assert_eq!(refused.status.as_u16(), 400);
-        self.browsed(&browser, Some(&refused));
-        let url = browser.resolve("/");
-        let cookies = format!("signet={forged}; signet-session={forged}; __Host-signet={forged}");
-        let answer = self.signet.http().get(url).header(COOKIE, cookies).send().await.expect("an answer");
-        self.answered(answer).await;
-    }
-
     /// Secrets where none belong.
     async fn odd_places(&mut self, client: &Client) {
         let secret = made("odd");
@@ -408,103 +365,5 @@ impl Driver<'_> {
             let answer = exchange.await.expect("an exchange");
             self.hunt.search_page("the answer to a broken request", &answer);
         }
-    }
-
-    /// The command line, whose standard error is a log too.
-    async fn commands(&mut self) {
-        let password = made("Command");
-        self.hunt.keep("password at the command line", &password);
-        let create = ["user", "create", "--password-stdin", "--username", "by-command", "--email", "by@command.test"];
-        for good in [true, false] {
-            let output = self.signet.cli_with_input(&create, &password).await;
-            assert_eq!(output.status.success(), good, "{output:?}");
-            self.hunt.search("the output of a command", &String::from_utf8_lossy(&output.stdout));
-            self.hunt.search("the errors of a command", &String::from_utf8_lossy(&output.stderr));
-        }
-        for arguments in [
-            &["client", "create", "--name", "By command", "--redirect-uri", "https://app.example/callback"][..],
-            &["user", "create", "--username", "with-a-made-password", "--email", "made@command.test"],
-            &["user", "set-password", "with-a-made-password"],
-            &["user", "sign-in-link", "marked-person"],
-            &["user", "lock", "with-a-made-password"],
-            &["user", "show", "marked-person"],
-            &["keys", "rotate"],
-            &["keys", "list"],
-            &["keys", "reseal"],
-        ] {
-            self.command(arguments).await;
-        }
-        let again = made("Changed");
-        self.hunt.keep("password that was set", &again);
-        let set = ["user", "set-password", "by-command", "--password-stdin"];
-        let output = self.signet.cli_with_input(&set, &again).await;
-        assert!(output.status.success(), "{output:?}");
-        self.hunt.search("the output of a command", &String::from_utf8_lossy(&output.stdout));
-        self.hunt.search("the errors of a command", &String::from_utf8_lossy(&output.stderr));
-    }
-
-    /// Runs a command that succeeds, and remembers the secrets it prints, which its standard error does not.
-    async fn command(&mut self, arguments: &[&str]) -> Value {
-        let output = self.signet.cli_with_input(&[arguments, &["--json"]].concat(), "").await;
-        assert!(output.status.success(), "{arguments:?}: {output:?}");
-        let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-        self.delivered(arguments[0], &told);
-        self.hunt.search("the errors of a command", &String::from_utf8_lossy(&output.stderr));
-        told
-    }
-
-    /// Remembers what an answer delivers once.
-    fn delivered(&mut self, what: &str, told: &Value) {
-        for name in ["client_secret", "password", "code"] {
-            if let Some(value) = told[name].as_str() {
-                self.hunt.keep(&format!("{name} of {what}"), value);
-            }
-        }
-    }
-
-    /// The API, by an application of the administrator's.
-    async fn api(&mut self) {
-        let audience = format!("{}/api", self.signet.issuer());
-        let callback = "https://console.example/callback";
-        let create = ["client", "create", "--name", "Console", "--first-party", "--redirect-uri", callback];
-        let scopes = ["--audience", &*audience, "--scope", "openid", "--scope", "*:*"];
-        let made = self.command(&[&create[..], &scopes[..]].concat()).await;
-        let console = Client {
-            id: flow::member(&made, "client_id").to_owned(),
-            secret: made["client_secret"].as_str().map(str::to_owned),
-            redirect_uri: callback.to_owned(),
-        };
-        let mut browser = Browser::new(self.signet);
-        let request = AuthRequest::new(&console).with("scope", "openid *:*");
-        let code = flow::code(self.signet, &mut browser, &request, &admin()).await;
-        self.browsed(&browser, None);
-        self.hunt.keep("code", &code);
-        let answer = flow::exchange(self.signet, &console, &code, &request.verifier).await;
-        let tokens = self.answered(answer).await;
-        let tokens = self.granted(tokens);
-        let token = flow::member(&tokens, "access_token").to_owned();
-        let signet = self.signet;
-        let clients = signet.url("/api/v1/admin/clients");
-        let body =
-            serde_json::json!({ "client_name": "By the API", "redirect_uris": ["https://app.example/callback"] });
-        let created = signet.http().post(&clients).bearer_auth(&token).json(&body).send().await.expect("an answer");
-        let (status, created) = self.answered(created).await;
-        assert_eq!(status, 201, "{created}");
-        let secret = flow::member(&created, "client_secret").to_owned();
-        self.delivered("the API", &created);
-        // The secret as a field of its own, where the API knows none, and where a number belongs.
-        for body in [
-            serde_json::json!({ "client_name": "Again", "client_secret": secret, "secret": secret }),
-            serde_json::json!({ "client_name": 7, "redirect_uris": secret }),
-        ] {
-            let answer = signet.http().post(&clients).bearer_auth(&token).json(&body).send().await;
-            self.answered(answer.expect("an answer")).await;
-        }
-        let wrong = signet.http().get(&clients).bearer_auth(format!("{token}x"));
-        self.refused(wrong).await;
-        let list = signet.http().get(&clients).bearer_auth(&token).send().await.expect("an answer");
-        assert_eq!(list.status().as_u16(), 200);
-        let list = list.text().await.expect("a list");
-        self.hunt.search("the list of clients", &list);
     }
 }

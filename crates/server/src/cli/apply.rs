@@ -52,13 +52,14 @@ impl Run for ApplyCommand {
             // The way to the secret stays here; the server gets the secret.
             let secret = match (client.secret_file.take(), client.secret_env.take()) {
                 (Some(file), _) => {
-                    let file = folder.join(file);
-                    let text = read(&file)
-                        .map_err(|error| wrong(format!("client {id:?}: secret_file: {}: {error}", file.display())))?;
+                    // Not named in an error: somebody may have put the secret itself there.
+                    let text = read(&folder.join(file)).map_err(|error| {
+                        wrong(format!("client {id:?}: the file that secret_file names cannot be read: {error}"))
+                    })?;
                     Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned())
                 }
                 (None, Some(variable)) => Zeroizing::new(std::env::var(&variable).map_err(|_| {
-                    wrong(format!("client {id:?}: secret_env: the environment variable {variable} is not set"))
+                    wrong(format!("client {id:?}: the environment variable that secret_env names is not set"))
                 })?),
                 (None, None) => continue,
             };

@@ -165,9 +165,8 @@ impl State {
             with_snippet: false,
         };
         let state: Self = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-            let line = error.to_string();
-            let line: String = line.lines().next().unwrap_or_default().chars().take(400).collect();
-            line
+            let line = without_values(error.to_string().lines().next().unwrap_or_default());
+            line.chars().take(400).collect::<String>()
         })?;
         state.check()?;
         Ok(state)
@@ -201,6 +200,20 @@ impl State {
             }
         }
         Ok(())
+    }
+}
+
+/// What serde says, without the values it repeats: one of them may be a secret in the wrong place.
+fn without_values(said: &str) -> String {
+    if let Some((_, rest)) = said.strip_prefix("unknown variant `").and_then(|rest| rest.split_once('`')) {
+        return format!("a value that is not known{rest}");
+    }
+    match (said.find('"'), said.rfind('"')) {
+        (Some(from), Some(to)) if from < to => {
+            let (before, after) = (said.get(..from).unwrap_or_default(), said.get(to + 1..).unwrap_or_default());
+            format!("{before}…{after}")
+        }
+        _ => said.to_owned(),
     }
 }
 
@@ -246,6 +259,31 @@ mod tests {
                 assert!(error.contains(word), "{text:?}: {error}");
             }
         }
+    }
+
+    /// a value in the wrong place, which may be a secret, is not repeated; where it stands and what belongs there is
+    /// told.
+    #[test]
+    fn values_are_not_repeated() {
+        let client = |line: &str| GOOD.replace("client_name: App", &format!("client_name: App\n      {line}"));
+        for (text, words) in [
+            (client("application_type: hunter2"), ["web", "line 6"]),
+            (client("pkce: hunter2"), ["required", "line 6"]),
+            (client("first_party: hunter2"), ["", "line 6"]),
+            (client("redirect_uris: hunter2"), ["", "line 6"]),
+            (client("grant_types: {hunter2: hunter2}"), ["", "line 6"]),
+            ("version: hunter2".to_owned(), ["", "line 1"]),
+            ("version: 1\nclients: hunter2".to_owned(), ["", "line 2"]),
+            ("version: 1\nclients: {items: hunter2}".to_owned(), ["", "line 2"]),
+            ("hunter2".to_owned(), ["", "line 1"]),
+            ("\"hunter2\"".to_owned(), ["", "line 1"]),
+        ] {
+            let error = State::parse(&text).expect_err(&text);
+            assert!(!error.contains("hunter2"), "{text}: {error}");
+            assert!(words.iter().all(|word| error.contains(word)), "{text}: {error}");
+        }
+        let said = "invalid type: string \"a \\\"b\\\" hunter2\", expected a map at line 1";
+        assert_eq!(without_values(said), "invalid type: string …, expected a map at line 1");
     }
 
     /// R-69a: a file cannot make the command line or the server work without bound.
