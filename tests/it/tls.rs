@@ -102,6 +102,41 @@ async fn a_replaced_certificate_serves_and_connections_stay() {
     assert!(trusting(&new_cert).build().expect("client").get(signet.url(DISCOVERY)).send().await.is_ok());
 }
 
+/// a reload serves with the files that the settings name now, at once; an open connection stays usable, and
+/// files that cannot be used change nothing.
+#[tokio::test]
+async fn a_reload_takes_over_the_certificate() {
+    let mut signet = Signet::prepare_tls(Database::Postgres, &[]);
+    // The file names them: variables of a running process do not change.
+    signet.set("SIGNET_TLS__CERT", "");
+    signet.set("SIGNET_TLS__KEY", "");
+    std::fs::create_dir_all(signet.folder().join("config")).expect("a folder");
+    let names = |signet: &Signet, folder: &str| {
+        let text = format!("[tls]\ncert = \"{folder}/tls.crt\"\nkey = \"{folder}/tls.key\"\n");
+        std::fs::write(signet.folder().join("config/signet.toml"), text).expect("a file");
+    };
+    names(&signet, "tls");
+    signet.restart().await;
+    let (new_cert, _) = signet.certificate("new");
+    let first = serving(signet.port());
+    let kept = trusting(&signet.folder().join("tls/tls.crt")).pool_max_idle_per_host(1).build().expect("client");
+    let ask = async || kept.get(signet.url(DISCOVERY)).send().await.expect("an answer").status();
+    assert_eq!(ask().await, StatusCode::OK);
+
+    names(&signet, "nowhere");
+    let refused = signet.cli(&["reload", "--json"]).await;
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    assert_eq!(serving(signet.port()), first);
+
+    names(&signet, "new");
+    let reloaded = signet.cli_json(&["reload", "--json"], "").await;
+    assert_eq!(reloaded, serde_json::json!({ "changed": ["tls.cert", "tls.key"], "restart": [] }));
+    assert_eq!(serving(signet.port()), std::fs::read(&new_cert).expect("the certificate"), "at once");
+    assert_eq!(ask().await, StatusCode::OK, "the connection from before, by a client that does not trust the new one");
+    let stranger = trusting(&signet.folder().join("tls/tls.crt")).build().expect("client");
+    assert!(stranger.get(signet.url(DISCOVERY)).send().await.is_err(), "a new connection is another matter");
+}
+
 /// sign-in, consent and tokens over https; every cookie is `Secure` and has the `__Host-` prefix.
 #[tokio::test]
 async fn sign_in_over_https_sets_host_cookies() {
