@@ -5,7 +5,8 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
-use diesel::{QueryableByName, RunQueryDsl as _, sql_types::Int8};
+use diesel::sql_types::{Int8, Text};
+use diesel::{QueryableByName, RunQueryDsl as _};
 use reqwest::{Method, StatusCode};
 
 use crate::scene::Scene;
@@ -15,6 +16,12 @@ use crate::support::prelude::*;
 struct Count {
     #[diesel(sql_type = Int8)]
     count: i64,
+}
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    line: String,
 }
 
 fn count(signet: &Signet, from: &str) -> i64 {
@@ -85,6 +92,64 @@ async fn the_playgrounds_client_is_for_development() {
 
     signet.restart().await;
     assert_eq!(count(&signet, "clients WHERE disabled_at IS NULL"), 1, "back in development it is on again");
+}
+
+/// What Signet did by itself, in order: event, object without random names, detail.
+fn own_rows(signet: &Signet) -> Vec<String> {
+    let query = "SELECT concat_ws(' ', event, regexp_replace(object, '^key:.*', 'key:' || \
+                 cardinality(string_to_array(object, ','))), detail) AS line FROM audit WHERE actor_kind = 'system' \
+                 AND result = 'success' ORDER BY at, event, object";
+    let rows: Vec<Line> = diesel::sql_query(query).load(&mut signet.database()).expect("the rows");
+    rows.into_iter().map(|row| row.line).collect()
+}
+
+/// R-60: what Signet makes and changes for itself at a start is recorded, once, and only where it changes something.
+#[tokio::test]
+async fn what_a_start_changes_is_recorded() {
+    let mut signet = Signet::start(Database::Postgres).await;
+    let mut expected = vec![
+        // Two for each algorithm, and the four that are random values.
+        "key.created key:8",
+        "role.created role:admin",
+        "role.created role:moderator",
+        "role.created role:user",
+        "client.created client:playground",
+    ];
+    assert_eq!(own_rows(&signet), expected);
+    let of_client = "audit JOIN clients ON clients.id = client_key WHERE event = 'client.created' \
+                     AND client_id = 'playground'";
+    assert_eq!(count(&signet, of_client), 1);
+    signet.restart().await;
+    assert_eq!(own_rows(&signet), expected, "nothing changed");
+
+    // The address is another one.
+    let issuer = format!("http://127.0.0.1:{}", signet.port());
+    signet.set("SIGNET_ISSUER", &issuer);
+    signet.restart().await;
+    expected.push("client.updated client:playground redirect_uris,post_logout_redirect_uris");
+    assert_eq!(own_rows(&signet), expected);
+    signet.terminate().await;
+
+    let mut command = signet.command(&["serve"]);
+    command.env("SIGNET_ISSUER", "https://id.example.org");
+    let mut production =
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().expect("a start");
+    expected.push("client.disabled client:playground");
+    eventually(PATIENCE, "the client is off", async || (own_rows(&signet) == expected).then_some(())).await;
+    production.kill().expect("an end");
+    production.wait().expect("an end");
+
+    signet.restart().await;
+    expected.push("client.enabled client:playground");
+    assert_eq!(own_rows(&signet), expected);
+    assert!(signet.cli(&["audit", "verify"]).await.status.success());
+
+    // A key that is missing is made, and that is recorded too.
+    signet.terminate().await;
+    signet.database().batch_execute("DELETE FROM signing_keys WHERE alg = 'ES256' AND state = 'next'").expect("a loss");
+    signet.restart().await;
+    expected.push("key.created key:1");
+    assert_eq!(own_rows(&signet), expected);
 }
 
 /// R-58: a body that does not arrive is given up, and the connection with it.

@@ -223,7 +223,7 @@ events! {
         ResourceUpdated = "resource.updated", success;
         /// An API was removed.
         ResourceDeleted = "resource.deleted", success;
-        /// Keys of an algorithm that had none were made.
+        /// Keys that were missing were made: at the first start, or for an algorithm that had none.
         KeyCreated = "key.created", success;
         /// The next signing key signs, and another one was published.
         KeyRotated = "key.rotated", success;

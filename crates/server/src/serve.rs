@@ -19,7 +19,7 @@ use crate::{
     control, entropy,
     guard::{connections::Connections, headers, limits},
     outbound::{Outbound, SetupError},
-    playground::{Playground, PlaygroundError},
+    playground::{Playground, PlaygroundError, registration},
     reload, routes,
     startup::{self, FirstAdministrator, Migrate, Opened, StartError},
     telemetry::{Telemetry, health::Phase, logs::LogHandle, panics, request},
@@ -125,10 +125,10 @@ pub async fn serve(config: Config, logs: LogHandle) -> Result<(), ServeError> {
     };
     let hasher = startup::hasher(&config);
     let playground = if config.development {
-        startup::register_playground(&opened.store, &opened.realm).await?;
+        registration::register(&opened.store, &opened.realm).await?;
         Some(Data::new(Playground::new(&config.issuer, startup::PLAYGROUND_CLIENT)?))
     } else {
-        startup::retire_playground(&opened.store).await?;
+        registration::retire(&opened.store).await?;
         None
     };
     let app = App::load(Parts {

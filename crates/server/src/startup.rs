@@ -302,30 +302,8 @@ pub fn operator() -> Origin {
 /// The playground's client; development only.
 pub const PLAYGROUND_CLIENT: &str = "playground";
 
-/// Registers the playground, and keeps its URIs those of the issuer.
-pub async fn register_playground(store: &Store, realm: &Realm) -> Result<(), StartError> {
-    let client = playground(realm)?;
-    let mut turn = entropy::turn()?;
-    store.transaction(move |tx| tx.put_client(&client, &mut turn, true)).await?;
-    Ok(())
-}
-
-/// Outside development the playground's client, left by an earlier start, is switched off.
-pub async fn retire_playground(store: &Store) -> Result<(), StartError> {
-    let id = ClientId::parse(PLAYGROUND_CLIENT).ok_or(StoreError::Row("client identifier"))?;
-    let mut turn = entropy::turn()?;
-    store
-        .transaction(move |tx| match tx.client(&id)? {
-            Some(client) if !client.disabled => {
-                tx.put_client(&Client { disabled: true, ..client }, &mut turn, true).map(|_| ())
-            }
-            _ => Ok(()),
-        })
-        .await?;
-    Ok(())
-}
-
-fn playground(realm: &Realm) -> Result<Client, StoreError> {
+/// What the playground's client is to be.
+pub(crate) fn playground(realm: &Realm) -> Result<Client, StoreError> {
     Ok(Client {
         key: ClientKey(0),
         id: ClientId::parse(PLAYGROUND_CLIENT).ok_or(StoreError::Row("client identifier"))?,

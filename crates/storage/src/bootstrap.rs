@@ -6,7 +6,7 @@ use diesel::{
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use signet_oidc::{Turn, id::RealmId};
-use signet_rbac::BuiltInRole;
+use signet_rbac::{BuiltInRole, EventKind};
 
 use crate::{
     error::StoreError,
@@ -117,10 +117,10 @@ impl Tx<'_> {
         Ok(if missing { Schema::Behind } else { Schema::Current })
     }
 
-    fn complete_roles(&mut self, turn: &Turn) -> Result<(), StoreError> {
+    fn complete_roles(&mut self, turn: &mut Turn) -> Result<(), StoreError> {
         let mut parent: Option<i64> = None;
         for role in BuiltInRole::ALL {
-            diesel::insert_into(roles::table)
+            let written = diesel::insert_into(roles::table)
                 .values((
                     roles::realm_id.eq(self.realm.0),
                     roles::name.eq(role.as_str()),
@@ -130,6 +130,11 @@ impl Tx<'_> {
                 ))
                 .on_conflict_do_nothing()
                 .execute(self.conn)?;
+            if written > 0 {
+                let event = EventKind::RoleCreated;
+                let object = format!("role:{}", role.as_str());
+                self.audit_own((event.as_str(), event.outcome()), object, turn)?;
+            }
             let id: i64 = roles::table
                 .filter(roles::realm_id.eq(self.realm.0))
                 .filter(roles::name.eq(role.as_str()))

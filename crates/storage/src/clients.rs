@@ -274,22 +274,6 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Stores a client; its `key` is ignored. An existing one of the same identifier is changed when `replace` is set.
-    /// Answers whether a row was written.
-    pub fn put_client(&mut self, client: &Client, turn: &mut Turn, replace: bool) -> Result<bool, StoreError> {
-        let at = turn.now();
-        let row = self.row_of(client, turn)?;
-        let insert = diesel::insert_into(clients::table)
-            .values((&row, clients::created_at.eq(at)))
-            .on_conflict((clients::realm_id, clients::client_id));
-        let written = if replace {
-            insert.do_update().set(&row).execute(self.conn)?
-        } else {
-            insert.do_nothing().execute(self.conn)?
-        };
-        Ok(written > 0)
-    }
-
     fn row_of<'a>(&self, client: &'a Client, turn: &mut Turn) -> Result<NewClientRow<'a>, StoreError> {
         let (mut hash, mut sealed) = (None, None);
         match &client.auth {

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use signet_oidc::{
     Turn,
+    change::EventKind,
     jose::{Alg, KeyMaterial, KeyState, generate},
     secret::DerivationKey,
 };
@@ -77,31 +78,32 @@ impl Tx<'_> {
         Ok(DerivationKey::new(bytes))
     }
 
-    /// Makes what is missing: for each algorithm an active key and the next one, and every deterministic key.
+    /// Makes what is missing: for each algorithm an active key and the next one, and every deterministic key. What is
+    /// made is recorded.
     pub(crate) fn complete_keys(&mut self, turn: &mut Turn) -> Result<(), StoreError> {
         let present: Vec<(String, String)> = signing_keys::table
             .filter(signing_keys::realm_id.eq(self.realm.0))
             .select((signing_keys::alg, signing_keys::state))
             .load(self.conn)?;
-        let mut made = false;
+        let mut made = Vec::new();
         for alg in Alg::BUILT_IN {
             for state in [KeyState::Active, KeyState::Next] {
                 if !present.iter().any(|(a, s)| a == alg.as_str() && s == state.as_str()) {
                     let key = generate(alg, state)?;
                     self.put_signing_key(&key, turn)?;
-                    made = true;
+                    made.push(key.kid);
                 }
             }
         }
         // Nodes that run already, if there are any, publish them too.
-        if made && !present.is_empty() {
+        if !made.is_empty() && !present.is_empty() {
             self.announce(&Announcement::Keys, turn.now(), turn.now())?;
         }
         for derivation in Derivation::ALL {
             let plain = turn.bytes::<32>();
             let name = derivation.as_str();
             let sealed = self.sealer.seal(Purpose::DerivationKey, name.as_bytes(), &plain, turn.bytes())?;
-            diesel::insert_into(derivation_keys::table)
+            let written = diesel::insert_into(derivation_keys::table)
                 .values((
                     derivation_keys::realm_id.eq(self.realm.0),
                     derivation_keys::purpose.eq(name),
@@ -111,8 +113,15 @@ impl Tx<'_> {
                 ))
                 .on_conflict_do_nothing()
                 .execute(self.conn)?;
+            if written > 0 {
+                made.push(name.to_owned());
+            }
         }
-        Ok(())
+        if made.is_empty() {
+            return Ok(());
+        }
+        let event = EventKind::KeyCreated;
+        self.audit_own((event.as_str(), event.outcome()), format!("key:{}", made.join(",")), turn)
     }
 
     pub(crate) fn put_signing_key(&mut self, key: &KeyMaterial, turn: &mut Turn) -> Result<(), StoreError> {

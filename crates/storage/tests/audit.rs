@@ -169,6 +169,8 @@ fn open(url: &str, engine: Engine) -> Store {
     let mut conn = connect(url).unwrap();
     migrate(&mut conn, Direction::Up).unwrap();
     let realm = complete(&mut conn, &sealer(), &mut Turn::new(start(), [7; 32])).unwrap();
+    // What completing recorded: these tests count their own rows.
+    conn.batch_execute("DELETE FROM audit WHERE event IN ('key.created', 'role.created')").unwrap();
     Store::new(url, engine, Limits { connections: 4, ..Limits::default() }, realm, sealer())
 }
 

@@ -46,7 +46,7 @@ const ROWS: &str = "
     INSERT INTO notices (realm_id, version, kind, key, created_at, expires_at) SELECT id, 1, 'x', 'y', now(), now() FROM realms;
     INSERT INTO audit (id, realm_id, at, event, result, actor_kind)
     SELECT gen_random_uuid(), id, now(), 'x', 'success', 'anonymous' FROM realms;
-    INSERT INTO audit_personal (audit_id, salt) SELECT id, 'x' FROM audit;
+    INSERT INTO audit_personal (audit_id, salt) SELECT id, 'x' FROM audit ON CONFLICT DO NOTHING;
     INSERT INTO audit_anchors SELECT id, 1, 1, 'x', now(), 'x', 1, 'x', NULL FROM realms;
 ";
 

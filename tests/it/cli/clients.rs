@@ -17,7 +17,7 @@ struct Line {
 /// The audit rows of administration in order: event, actor, object, detail.
 fn recorded(signet: &Signet) -> Vec<String> {
     let query = "SELECT concat_ws(' ', event, actor_kind, result, object, detail) AS line FROM audit \
-                 WHERE object IS NOT NULL ORDER BY at, id";
+                 WHERE object IS NOT NULL AND actor_kind <> 'system' ORDER BY at, id";
     let rows: Vec<Line> = sql_query(query).load(&mut signet.database()).expect("the audit log");
     rows.into_iter().map(|row| row.line).collect()
 }

@@ -12,7 +12,7 @@ use signet_oidc::{
         rotation::{self, Ageing, KeyInfo},
     },
 };
-use signet_storage::{Actor, Origin, Store, StoreError, Tx, audit::Entry};
+use signet_storage::{Origin, Store, StoreError, Tx, audit::Entry};
 use utoipa::ToSchema;
 
 use super::{AdminError, Desk};
@@ -164,7 +164,7 @@ pub async fn keep(store: &Store, every: Option<Duration>) -> Result<usize, Admin
                 return Ok(0);
             }
             let keys = tx.key_infos()?;
-            let origin = Origin { actor: Some(Actor::System), ..Origin::default() };
+            let origin = Origin::system();
             let mut moved = 0;
             for key in &keys {
                 let Some(ageing) = rotation::ageing(key, turn.now()) else { continue };

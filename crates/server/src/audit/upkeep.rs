@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use actix_web::web::Data;
-use signet_storage::{Actor, Origin, Store, audit::chain};
+use signet_storage::{Origin, Store, audit::chain};
 
 use super::Settings;
 use crate::{admin, app::App, entropy};
@@ -58,8 +58,7 @@ async fn archive(app: &App) {
         tick.tick().await;
         let settings = Settings::of(&app.config());
         let before = settings.cutoff(entropy::now());
-        let origin = Origin { actor: Some(Actor::System), ..Origin::default() };
-        match admin::audit::archive_rows(&app.store, &origin, &settings.archive_dir, before).await {
+        match admin::audit::archive_rows(&app.store, &Origin::system(), &settings.archive_dir, before).await {
             Ok(done) if done.rows > 0 => tracing::info!(rows = done.rows, "expired audit rows were archived"),
             Ok(_) => {}
             Err(error) => tracing::error!(%error, "expired audit rows were not archived; they stay"),

@@ -7,6 +7,7 @@ mod decode;
 mod explain;
 pub mod handlers;
 mod recorder;
+pub mod registration;
 mod relying_party;
 mod session;
 mod verify;

@@ -35,7 +35,7 @@ pub enum Actor {
     },
     /// A client on its own behalf.
     Client(i64),
-    /// Signet itself: a schedule.
+    /// Signet itself: a schedule, or a start.
     System,
     /// Nobody known, although the entry names a client or an account.
     Anonymous,
@@ -83,6 +83,13 @@ pub struct Entry {
     pub typed: Option<String>,
     /// 128 random bits for the commitment to the personal row.
     pub salt: [u8; 16],
+}
+
+impl Origin {
+    /// Signet itself, by a schedule or at a start.
+    pub fn system() -> Self {
+        Self { actor: Some(Actor::System), ..Self::default() }
+    }
 }
 
 impl Entry {
@@ -203,6 +210,19 @@ impl Tx<'_> {
     pub fn audit(&mut self, entry: Entry, origin: &Origin) -> Result<(), StoreError> {
         InsertAudit::new(self.realm.0, entry, origin).execute(self.conn)?;
         Ok(())
+    }
+
+    /// Writes the row of what Signet did by itself to `object`; `what` is the event's code and its result. One statement.
+    pub(crate) fn audit_own(
+        &mut self,
+        what: (&'static str, &'static str),
+        object: String,
+        turn: &mut Turn,
+    ) -> Result<(), StoreError> {
+        let (event, result) = what;
+        let (id, at, salt) = (turn.uuid(), turn.now(), turn.bytes());
+        let entry = Entry { id, at, event, result, object: Some(object), salt, ..Entry::default() };
+        self.audit(entry, &Origin::system())
     }
 
     /// Erases what the audit log keeps of a person beyond its ids: the personal part of the rows about the account and
