@@ -99,6 +99,46 @@ async fn by_link(signet: &Signet, link: &str) -> Response {
     post(&mut browser, &page, &[("code", link)]).await
 }
 
+/// What follows a sign-in, not followed any further.
+async fn onward(browser: &Browser, answer: &Response) -> Response {
+    let next = browser.resolve(header(answer, "location"));
+    browser.request(Method::GET, &next).send().await.expect("an answer")
+}
+
+/// A client that acts for itself, and somebody who is not that client.
+async fn services(walk: &mut Walk<'_>) {
+    let signet = walk.signet;
+    let spec = ClientSpec { grant_types: vec!["client_credentials".to_owned()], ..ClientSpec::confidential() };
+    let service = signet.client(spec).await;
+    let own = [("grant_type", "client_credentials")];
+    let served = flow::token(signet, &service, &own).await;
+    walk.one(("POST", "/oauth/token"), &served, ("client_token.issued", "client", None, Some(&service.id))).await;
+    let stranger = Client { secret: Some(flow::random()), ..service.clone() };
+    let expected = ("token.refused", "anonymous", None, Some(&*service.id));
+    let refused = flow::token(signet, &stranger, &own).await;
+    walk.one(("POST", "/oauth/token"), &refused, expected).await;
+    let refused = flow::revoke(signet, &stranger, &flow::random()).await;
+    walk.one(("POST", "/oauth/revoke"), &refused, expected).await;
+    let refused = flow::introspect(signet, &stranger, &flow::random()).await;
+    walk.one(("POST", "/oauth/introspect"), &refused, expected).await;
+}
+
+/// An application that is given its tokens without a code, after a sign-in and without one.
+async fn straight_to_tokens(walk: &mut Walk<'_>, ada: &User) {
+    let signet = walk.signet;
+    let spec =
+        ClientSpec { first_party: true, ..ClientSpec::confidential().with_response_types(&["code", "id_token"]) };
+    let app = signet.client(spec).await;
+    let url = AuthRequest::new(&app).with("response_type", "id_token").url(signet);
+    let expected = ("tokens.issued", "user", Some("ada"), Some(&*app.id));
+    let mut browser = Browser::new(signet);
+    let page = browser.get(&url).await.page();
+    let signed_in = post(&mut browser, &page, &[("username", "ada"), ("password", &ada.password)]).await;
+    walk.one(("GET", "/continue"), &onward(&browser, &signed_in).await, expected).await;
+    let direct = browser.request(Method::GET, &url).send().await.expect("an answer");
+    walk.one(("GET", "/oauth/authorize"), &direct, expected).await;
+}
+
 /// each request by a person or an application that changes something, in the browser or at the token endpoint,
 /// writes one row, an event that its line of the table declares; and whatever a line declares is seen there.
 #[tokio::test]
@@ -146,25 +186,13 @@ async fn each_change_by_a_flow_writes_one_row() {
     flow::granted(flow::exchange(&signet, &client, &code(&allowed), &request.verifier).await).await;
     let replayed = flow::exchange(&signet, &client, &code(&allowed), &request.verifier).await;
     walk.one(token, &replayed, ("code.replayed", "client", person, app)).await;
-    let service = ClientSpec { grant_types: vec!["client_credentials".to_owned()], ..ClientSpec::confidential() };
-    let service = signet.client(service).await;
-    let served = flow::token(&signet, &service, &[("grant_type", "client_credentials")]).await;
-    walk.one(token, &served, ("client_token.issued", "client", None, Some(&service.id))).await;
-    let stranger = Client { secret: Some(flow::random()), ..service.clone() };
-    let refused = flow::token(&signet, &stranger, &[("grant_type", "client_credentials")]).await;
-    walk.one(token, &refused, ("token.refused", "anonymous", None, Some(&service.id))).await;
-
-    let revoke = ("POST", "/oauth/revoke");
     let given = flow::code(&signet, &mut browser, &request, &ada).await;
     let given = flow::granted(flow::exchange(&signet, &client, &given, &request.verifier).await).await;
     for kind in ["access_token", "refresh_token"] {
         let revoked = flow::revoke(&signet, &client, flow::member(&given, kind)).await;
-        walk.one(revoke, &revoked, ("token.revoked", "user", person, app)).await;
+        walk.one(("POST", "/oauth/revoke"), &revoked, ("token.revoked", "user", person, app)).await;
     }
-    let refused = flow::revoke(&signet, &stranger, first).await;
-    walk.one(revoke, &refused, ("token.refused", "anonymous", None, Some(&service.id))).await;
-    let refused = flow::introspect(&signet, &stranger, first).await;
-    walk.one(("POST", "/oauth/introspect"), &refused, ("token.refused", "anonymous", None, Some(&service.id))).await;
+    services(&mut walk).await;
 
     let mut logout = Url::parse(&signet.url("/oauth/logout")).expect("a URL");
     logout.query_pairs_mut().append_pair("id_token_hint", flow::member(&tokens, "id_token"));
@@ -173,9 +201,10 @@ async fn each_change_by_a_flow_writes_one_row() {
 
     let page = browser.get(&url).await.page();
     let again = post(&mut browser, &page, &[("username", "ada"), ("password", &ada.password)]).await;
-    let on = browser.resolve(header(&again, "location"));
-    let on = browser.request(Method::GET, &on).send().await.expect("an answer");
+    let on = onward(&browser, &again).await;
     walk.one(("GET", "/continue"), &on, ("code.issued", "user", person, app)).await;
+
+    straight_to_tokens(&mut walk, &ada).await;
 
     let home = browser.get("/").await.page();
     let ended = post(&mut browser, &home, &[("decision", "signout")]).await;
