@@ -78,6 +78,15 @@ pub enum Change {
         /// When.
         at: DateTime<Utc>,
     },
+    /// Forgets what a person allowed a client, and ends every grant of the two, offline access included.
+    WithdrawConsent {
+        /// Who.
+        account: AccountId,
+        /// Whom.
+        client: ClientKey,
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// Spends an interaction's id. Meeting it spent already is the verdict of `on_conflict`.
     SpendInteraction {
         /// Which.
@@ -203,6 +212,8 @@ events! {
         ConsentGiven = "consent.given", success;
         /// A person refused a client what it asked for.
         ConsentDenied = "consent.denied", refused;
+        /// What a person had allowed a client was withdrawn, and all that was given under it ended.
+        ConsentWithdrawn = "consent.withdrawn", success;
         /// A person signed out.
         SignedOut = "session.ended", success;
         /// A client was registered.

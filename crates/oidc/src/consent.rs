@@ -2,7 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::{authorize::AuthorizeRequest, claims, scope::Scopes};
+use chrono::{DateTime, Utc};
+
+use crate::{
+    authorize::AuthorizeRequest,
+    change::{Change, Event, EventKind, EventResult},
+    claims,
+    id::{AccountId, ClientKey, SessionId},
+    scope::Scopes,
+};
 
 /// Scopes, single claims and APIs that were agreed to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -40,5 +48,56 @@ impl Consented {
     /// Whether nothing was.
     pub fn is_empty(&self) -> bool {
         self.scopes.is_empty() && self.claims.is_empty() && self.resources.is_empty()
+    }
+}
+
+/// What is withdrawn, by whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Withdrawal {
+    /// Who had allowed it.
+    pub account: AccountId,
+    /// Whom.
+    pub client: ClientKey,
+    /// The person's session; none where an administrator withdraws.
+    pub session: Option<SessionId>,
+    /// Whether anything is remembered.
+    pub remembered: bool,
+}
+
+/// Withdraws what a person allowed a client, and ends what was given under it; nothing where nothing is remembered.
+pub fn withdraw(what: Withdrawal, at: DateTime<Utc>) -> Vec<Change> {
+    let Withdrawal { account, client, session, remembered } = what;
+    if !remembered {
+        return Vec::new();
+    }
+    let event = Event {
+        kind: EventKind::ConsentWithdrawn,
+        result: EventResult::Success,
+        account: Some(account),
+        client: Some(client),
+        session,
+        grant: None,
+        detail: None,
+    };
+    vec![Change::WithdrawConsent { account, client, at }, Change::Audit(event)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{account, client, now, session};
+
+    /// A16: what is remembered is withdrawn with one row in the log; what is not changes nothing.
+    #[test]
+    fn withdrawing() {
+        let what =
+            Withdrawal { account: account().id, client: client().key, session: Some(session().id), remembered: true };
+        let changes = withdraw(what, now());
+        let [Change::WithdrawConsent { account: who, client: whom, at }, Change::Audit(event)] = &changes[..] else {
+            panic!("{changes:?}");
+        };
+        assert_eq!((*who, *whom, *at), (account().id, client().key, now()));
+        assert_eq!((event.account, event.session), (Some(account().id), Some(session().id)));
+        assert!(withdraw(Withdrawal { remembered: false, ..what }, now()).is_empty());
     }
 }

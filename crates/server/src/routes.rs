@@ -4,12 +4,12 @@
 //! handler cannot stand on a line without its requirement, and the guard runs before each.
 
 use crate::{
-    api::{self as rest, audit, clients, docs, keys, resources, roles, users},
+    api::{self as rest, audit, clients, consents, docs, keys, resources, roles, users},
     guard::route::{
         Audience::Issuer, Headers, Line, Service, api, delete, endpoint, get, head, install, page, patch, post, put,
     },
     oauth::{authorize, discovery, introspect, logout, revoke, token, userinfo},
-    pages::{self, consent, home, interact, link, register, signin},
+    pages::{self, account::applications, consent, home, interact, link, register, signin},
     playground::handlers as playground_handlers,
     telemetry::endpoints,
 };
@@ -24,8 +24,17 @@ pub fn map() -> Vec<Service> {
         page("/signin/link", Headers::SCRIPT, [get(link::get).public(), post(link::post).public().writes(LINK)]),
         page("/assets/link.js", strict, [get(link::script).public()]),
         page("/register", interaction, [get(register::get).public(), post(register::post).public().writes(REGISTER)]),
-        page("/consent", interaction, [get(consent::get).session(), post(consent::post).session().writes(CONSENT)]),
+        page(
+            "/consent",
+            Headers::CONSENT,
+            [get(consent::get).session(), post(consent::post).session().writes(CONSENT)],
+        ),
         page("/continue", interaction, [get(interact::get).session().writes(CODE)]),
+        page(
+            "/account/applications",
+            strict,
+            [get(applications::get).session(), post(applications::post).session().writes(&["consent.withdrawn"])],
+        ),
         page("/assets/style.css", strict, [get(pages::style).public()]),
         // The protocol.
         page(
@@ -136,6 +145,11 @@ fn administration() -> Vec<Service> {
         api(
             "/api/v1/admin/users/{user}/unlock",
             [post(users::unlock).needs("user:unlock").writes(&["account.unlocked"])],
+        ),
+        api("/api/v1/admin/users/{user}/consents", [get(consents::list).needs("user:read")]),
+        api(
+            "/api/v1/admin/users/{user}/consents/{client_id}",
+            [delete(consents::withdraw).needs("user:update").writes(&["consent.withdrawn"])],
         ),
         api(
             "/api/v1/admin/users/{user}/roles/{role}",

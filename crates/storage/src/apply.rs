@@ -38,6 +38,7 @@ impl Apply<signet_oidc::Change> for Tx<'_> {
                 Change::RememberConsent { account, client, allowed, at } => {
                     self.remember_consent(account, client, &allowed, at)?;
                 }
+                Change::WithdrawConsent { account, client, at } => self.withdraw_consent(account, client, at)?,
                 Change::SpendInteraction { interaction, expires, on_conflict } => {
                     if !self.spend_interaction(interaction, expires)? {
                         return Ok(Err(on_conflict));

@@ -3,29 +3,147 @@
 use chrono::{DateTime, Utc};
 use diesel::{
     prelude::*,
-    sql_types::{Array, Int8, Text, Timestamptz, Uuid as SqlUuid},
+    sql_types::{Array, Int2, Int8, Text, Timestamptz, Uuid as SqlUuid},
 };
 use signet_oidc::{
     consent::Consented,
     id::{AccountId, ClientKey},
 };
 
-use crate::{error::StoreError, schema::consents, store::Tx};
+use crate::{
+    error::StoreError,
+    notices::{self, Notice},
+    schema::{clients, consents},
+    store::Tx,
+};
+
+/// What a person allowed an application, and since when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenConsent {
+    /// The client's identifier.
+    pub client_id: String,
+    /// Its name.
+    pub client_name: String,
+    /// Whether an administrator registered it.
+    pub verified: bool,
+    /// Whether it is switched off.
+    pub disabled: bool,
+    /// The audience of its access tokens, where that is not the client itself.
+    pub default_audience: Option<String>,
+    /// What was allowed, all together.
+    pub allowed: Consented,
+    /// When it was allowed first.
+    pub given_at: DateTime<Utc>,
+    /// When anything was last added to it.
+    pub changed_at: DateTime<Utc>,
+}
+
+/// Identifier, name, source, end and audience of a client.
+type ClientColumns = (String, String, String, Option<DateTime<Utc>>, Option<String>);
+
+/// Scopes, claims and APIs.
+type Allowed = (Vec<String>, Vec<String>, Vec<String>);
+
+fn consented((scopes, claims, resources): Allowed) -> Consented {
+    Consented {
+        scopes: scopes.into_iter().collect(),
+        claims: claims.into_iter().collect(),
+        resources: resources.into_iter().collect(),
+    }
+}
 
 impl Tx<'_> {
-    /// What the account allowed the client; empty when nothing. One statement.
+    /// What the account allowed the client; empty when nothing. It stays until the transaction ends: whoever withdraws it
+    /// waits, and then ends what was given here. One statement.
     pub fn consent(&mut self, account: AccountId, client: ClientKey) -> Result<Consented, StoreError> {
         let found: Option<(Vec<String>, Vec<String>, Vec<String>)> = consents::table
             .find((self.realm.0, account.0, client.0))
             .select((consents::scopes, consents::claims, consents::resources))
+            .for_key_share()
             .first(self.conn)
             .optional()?;
-        let (scopes, claims, resources) = found.unwrap_or_default();
-        Ok(Consented {
-            scopes: scopes.into_iter().collect(),
-            claims: claims.into_iter().collect(),
-            resources: resources.into_iter().collect(),
-        })
+        Ok(consented(found.unwrap_or_default()))
+    }
+
+    /// What an account allowed, by the identifiers of the clients: those after `after`, at most `limit`. One statement.
+    pub fn consents_of(
+        &mut self,
+        account: AccountId,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<GivenConsent>, StoreError> {
+        let rows: Vec<(ClientColumns, Allowed, DateTime<Utc>, DateTime<Utc>)> = consents::table
+            .inner_join(clients::table.on(clients::id.eq(consents::client_key)))
+            .filter(consents::realm_id.eq(self.realm.0))
+            .filter(consents::user_id.eq(account.0))
+            .filter(clients::client_id.gt(after))
+            .order(clients::client_id)
+            .limit(limit)
+            .select((
+                (clients::client_id, clients::name, clients::source, clients::disabled_at, clients::default_audience),
+                (consents::scopes, consents::claims, consents::resources),
+                consents::created_at,
+                consents::updated_at,
+            ))
+            .load(self.conn)?;
+        let given =
+            |((client_id, client_name, source, disabled, default_audience), allowed, given_at, changed_at): (
+                ClientColumns,
+                Allowed,
+                DateTime<Utc>,
+                DateTime<Utc>,
+            )| GivenConsent {
+                client_id,
+                client_name,
+                verified: source == "admin",
+                disabled: disabled.is_some(),
+                default_audience,
+                allowed: consented(allowed),
+                given_at,
+                changed_at,
+            };
+        Ok(rows.into_iter().map(given).collect())
+    }
+
+    /// Whether the account allowed the client anything; nobody else adds to it or takes it away until the transaction
+    /// ends. One statement.
+    pub fn lock_consent(&mut self, account: AccountId, client: ClientKey) -> Result<bool, StoreError> {
+        let found: Option<i64> = consents::table
+            .find((self.realm.0, account.0, client.0))
+            .select(consents::client_key)
+            .for_update()
+            .first(self.conn)
+            .optional()?;
+        Ok(found.is_some())
+    }
+
+    /// Forgets what an account allowed a client and ends every grant of the two, with those derived from them; tells every
+    /// node whose tokens are still alive. Two statements: the second sees what was given while the first waited.
+    pub(crate) fn withdraw_consent(
+        &mut self,
+        account: AccountId,
+        client: ClientKey,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        diesel::delete(consents::table.find((self.realm.0, account.0, client.0))).execute(self.conn)?;
+        let told: Vec<Notice> = diesel::sql_query(
+            "WITH RECURSIVE family AS (SELECT id FROM grants WHERE realm_id = $1 AND user_id = $2 AND client_key = $3 \
+                 UNION SELECT child.id FROM grants child JOIN family ON child.parent_id = family.id), \
+             revoked AS (UPDATE grants SET revoked_at = $4 WHERE id IN (SELECT id FROM family) AND revoked_at IS NULL \
+                 RETURNING id, access_until) \
+             INSERT INTO notices (realm_id, version, kind, key, created_at, expires_at) \
+             SELECT $1, $5, $6, id::text, $4, access_until FROM revoked WHERE access_until > $4 \
+             RETURNING seq, kind, key, generation, expires_at",
+        )
+        .bind::<Int8, _>(self.realm.0)
+        .bind::<SqlUuid, _>(account.0)
+        .bind::<Int8, _>(client.0)
+        .bind::<Timestamptz, _>(at)
+        .bind::<Int2, _>(notices::VERSION)
+        .bind::<Text, _>(notices::GRANT_REVOKED)
+        .load(self.conn)?;
+        self.notices.extend(told);
+        Ok(())
     }
 
     /// Forgets what everybody allowed a client: they are asked again. One statement.

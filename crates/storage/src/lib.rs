@@ -8,7 +8,7 @@ pub mod apply;
 pub mod audit;
 pub mod bootstrap;
 pub mod clients;
-mod consents;
+pub mod consents;
 pub mod data_dir;
 #[cfg(feature = "embedded")]
 pub mod embedded;

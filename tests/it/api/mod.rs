@@ -1,6 +1,7 @@
 //! `/api` and `/docs`.
 
 mod clients;
+mod consents;
 mod docs;
 mod hostile;
 pub mod office;

@@ -1,5 +1,6 @@
 //! The pages in Chromium, as people meet them.
 
+mod applications;
 mod audit;
 mod docs;
 mod keyboard;

@@ -340,3 +340,32 @@ async fn a_sign_in_link_signs_in_once() {
         }
     }
 }
+
+/// A16: what a person allowed applications is listed and withdrawn; what is not there is told.
+#[tokio::test]
+async fn consents_are_listed_and_withdrawn() {
+    for database in [Database::Postgres, Database::Embedded] {
+        let scene = Scene::on(database, ClientSpec::confidential()).await;
+        let tokens = scene.tokens().await;
+        let listed = scene.signet.cli_json(&["user", "consents", "admin", "--json"], "").await;
+        let items = listed["items"].as_array().expect("items");
+        assert_eq!(items.len(), 1, "{listed}");
+        assert_eq!(
+            (&items[0]["client_id"], &items[0]["scope"]),
+            (&(*scene.client.id).into(), &"email openid profile".into())
+        );
+        let output = scene.signet.cli(&["user", "consents", "admin"]).await;
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        assert!(text.contains("Test application") && text.contains("since 20"), "{text}");
+
+        let withdraw = ["user", "withdraw-consent", "admin", &scene.client.id];
+        scene.signet.cli_json(&[&withdraw[..], &["--json"]].concat(), "").await;
+        eventually(PATIENCE, "the token is refused", async || (!scene.accepts(&tokens).await).then_some(())).await;
+        assert_eq!(flow::refused(scene.refresh(&tokens).await).await, (400, "invalid_grant".to_owned()));
+        assert_eq!(refused(&scene.signet, &withdraw).await, (4, "consent_unknown".to_owned()));
+        let nobody = ["user", "withdraw-consent", "nobody", &scene.client.id];
+        assert_eq!(refused(&scene.signet, &nobody).await, (4, "user_unknown".to_owned()));
+        let listed = scene.signet.cli_json(&["user", "consents", "admin", "--json"], "").await;
+        assert_eq!(listed["items"], Value::Array(Vec::new()));
+    }
+}

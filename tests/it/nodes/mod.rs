@@ -54,6 +54,17 @@ impl Nodes {
         })
         .await;
     }
+
+    /// Whether B says that an access token is active: decided from its memory alone.
+    pub async fn active_at_b(&self, client: &Client, tokens: &Value) -> bool {
+        let told = flow::introspect(&self.b, client, flow::member(tokens, "access_token")).await;
+        flow::granted(told).await["active"] == true
+    }
+
+    /// Waits until B says that an access token is inactive.
+    pub async fn inactive_at_b(&self, what: &str, client: &Client, tokens: &Value) {
+        within(what, async || (!self.active_at_b(client, tokens).await).then_some(())).await;
+    }
 }
 
 /// What userinfo of a node says to an access token.

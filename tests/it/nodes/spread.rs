@@ -57,21 +57,33 @@ async fn a_revoked_token(nodes: &Nodes, client: &Client, way: Way) -> bool {
 /// A token given back on A is refused on B, and there it is inactive; with a refresh token goes all that it gave.
 async fn a_token_given_back(nodes: &Nodes, client: &Client, (way, kind): (Way, &str)) -> bool {
     let (tokens, ..) = nodes.sign_in(client).await;
-    let active = async || {
-        let told = flow::introspect(&nodes.b, client, flow::member(&tokens, "access_token")).await;
-        flow::granted(told).await["active"] == true
-    };
-    assert!(active().await && status_of(&nodes.b, &tokens).await == StatusCode::OK, "B takes what A signed");
+    assert!(nodes.active_at_b(client, &tokens).await, "B knows what A signed");
+    assert_eq!(status_of(&nodes.b, &tokens).await, StatusCode::OK);
     let heard = by(way, nodes, async || {
         let answer = flow::revoke(&nodes.a, client, flow::member(&tokens, kind)).await;
         assert_eq!(answer.status(), StatusCode::OK);
         assert_eq!(status_of(&nodes.a, &tokens).await, StatusCode::UNAUTHORIZED, "A knows at once");
         nodes.refused_at_b(&format!("a token ended by its {kind} on A is refused on B"), &tokens).await;
-        assert!(!active().await, "B says that it is inactive");
+        nodes.inactive_at_b("  and inactive", client, &tokens).await;
     })
     .await;
     let refreshed = flow::refresh(&nodes.b, client, flow::member(&tokens, "refresh_token")).await;
     assert_eq!(refreshed.status().is_success(), kind == "access_token", "{kind}");
+    heard
+}
+
+/// Consent withdrawn on A ends on B what was given under it.
+async fn a_withdrawn_consent(nodes: &Nodes, way: Way) -> bool {
+    let client = nodes.a.client(ClientSpec::confidential()).await;
+    let (tokens, ..) = nodes.sign_in(&client).await;
+    assert!(nodes.active_at_b(&client, &tokens).await, "B knows what A signed");
+    let heard = by(way, nodes, async || {
+        nodes.a.cli_json(&["user", "withdraw-consent", "admin", &client.id, "--json"], "").await;
+        nodes.inactive_at_b("what was given under a consent withdrawn on A is inactive on B", &client, &tokens).await;
+    })
+    .await;
+    let refreshed = flow::refresh(&nodes.b, &client, flow::member(&tokens, "refresh_token")).await;
+    assert_eq!(flow::refused(refreshed).await, (400, "invalid_grant".to_owned()));
     heard
 }
 
@@ -148,6 +160,7 @@ async fn everything(nodes: &Nodes, way: Way) {
     for kind in ["access_token", "refresh_token"] {
         heard(async || a_token_given_back(nodes, &client, (way, kind)).await).await;
     }
+    heard(async || a_withdrawn_consent(nodes, way).await).await;
     heard(async || a_rotated_key(nodes, way).await).await;
     heard(async || a_disabled_client(nodes, way).await).await;
     heard(async || a_taken_role(nodes, way).await).await;

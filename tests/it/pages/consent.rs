@@ -125,3 +125,42 @@ async fn a_client_withdrawn_meanwhile_gets_nothing() {
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
     assert!(refused.body.contains("interaction_invalid"), "{}", refused.body);
 }
+
+/// A16, O2: the page shows name, picture, policy and terms of the application; pictures of that one origin are allowed
+/// there, and nowhere else.
+#[tokio::test]
+async fn the_application_is_shown_with_picture_policy_and_terms() {
+    let scene = Scene::start().await;
+    let policy = |page: &Page| page.headers["content-security-policy"].to_str().expect("ASCII").to_owned();
+    let mut browser = scene.browser();
+    let bare = consent_page(&scene, &mut browser, &scene.request()).await;
+    assert!(policy(&bare).contains("img-src 'self' data:;"), "{}", policy(&bare));
+    assert!(!bare.body.contains("<img") && !bare.body.contains("privacy policy"), "{}", bare.body);
+
+    let metadata = r#"{"logo_uri":"https://cdn.example:8443/a/logo.png?size=1","policy_uri":"https://app.example/privacy","tos_uri":"https://app.example/terms"}"#;
+    scene.signet.cli_json(&["client", "update", &scene.client.id, "--metadata", metadata, "--json"], "").await;
+    let page = eventually(PATIENCE, "the picture is shown", async || {
+        let page = consent_page(&scene, &mut browser, &scene.request()).await;
+        page.body.contains("<img").then_some(page)
+    })
+    .await;
+    assert!(policy(&page).contains("img-src 'self' data: https://cdn.example:8443;"), "{}", policy(&page));
+    for expected in [
+        "src=\"https://cdn.example:8443/a/logo.png?size=1\" alt=\"\"",
+        "referrerpolicy=\"no-referrer\"",
+        "<a href=\"https://app.example/privacy\" rel=\"noopener noreferrer\">",
+        "<a href=\"https://app.example/terms\" rel=\"noopener noreferrer\">",
+    ] {
+        assert!(page.body.contains(expected), "{expected}\n{}", page.body);
+    }
+    for path in ["/", "/signin", "/account/applications"] {
+        let page = browser.get(path).await.page();
+        assert!(policy(&page).contains("img-src 'self' data:;"), "{path}: {}", policy(&page));
+    }
+    // What is no web address cannot be registered.
+    for bad in ["javascript:alert(1)", "data:image/png;base64,AAAA", "http://app.example/logo.png", "/logo.png"] {
+        let metadata = format!("{{\"logo_uri\":\"{bad}\"}}");
+        let output = scene.signet.cli(&["client", "update", &scene.client.id, "--metadata", &metadata]).await;
+        assert_eq!(output.status.code(), Some(1), "{bad}");
+    }
+}

@@ -1,5 +1,6 @@
 //! The pages people see, by their URLs.
 
+mod applications;
 mod consent;
 mod hostile;
 mod interaction;

@@ -4,7 +4,7 @@ use reqwest::header::{ACCEPT, COOKIE, HeaderMap, LOCATION, ORIGIN};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use url::Url;
 
-use super::html::{Form, find_form, text};
+use super::html::{Form, find_form, forms, text};
 use super::jar::Jar;
 use super::signet::Signet;
 
@@ -25,6 +25,11 @@ impl Page {
     /// The first form that has a control of every one of these names.
     pub fn form(&self, names: &[&str]) -> Option<Form> {
         find_form(&self.url, &self.body, names)
+    }
+
+    /// Every form.
+    pub fn forms(&self) -> Vec<Form> {
+        forms(&self.url, &self.body)
     }
 
     /// Text of the first element a CSS selector finds.

@@ -48,13 +48,21 @@ pub fn find_form(page: &Url, body: &str, names: &[&str]) -> Option<Form> {
         let has = |name: &&str| form.select(&controls).any(|c| c.attr("name") == Some(name));
         names.iter().all(has)
     })?;
+    Some(read(page, form))
+}
+
+/// Every form of a page.
+pub fn forms(page: &Url, body: &str) -> Vec<Form> {
+    Html::parse_document(body).select(&selector("form")).map(|form| read(page, form)).collect()
+}
+
+fn read(page: &Url, form: ElementRef<'_>) -> Form {
     let action = form.attr("action").unwrap_or_default();
-    let fields = form.select(&controls).filter_map(field).collect();
-    Some(Form {
+    Form {
         action: page.join(action).expect("a URL in action"),
         post: form.attr("method").is_some_and(|m| m.eq_ignore_ascii_case("post")),
-        fields,
-    })
+        fields: form.select(&selector("input, select, textarea, button")).filter_map(field).collect(),
+    }
 }
 
 /// Text of the first element that a CSS selector finds, white space joined.

@@ -50,6 +50,7 @@ fn changes() -> Vec<(&'static str, &'static str, String, Value, &'static str)> {
         ("DELETE", "users/{user}/roles/{role}", path("users/grace/roles/editor"), Value::Null, "role:editor"),
         ("PUT", "clients/{client_id}/roles/{role}", path("clients/app/roles/editor"), Value::Null, "role:editor"),
         ("DELETE", "clients/{client_id}/roles/{role}", path("clients/app/roles/editor"), Value::Null, "role:editor"),
+        ("DELETE", "users/{user}/consents/{client_id}", path("users/grace/consents/app"), Value::Null, "grace"),
         ("DELETE", "roles/{role}", path("roles/editor"), Value::Null, "role:editor"),
         ("POST", "keys/rotate", path("keys/rotate"), json!({ "alg": "ES256" }), "key:"),
         ("DELETE", "clients/{client_id}", path("clients/app"), Value::Null, "client:app"),
@@ -74,6 +75,12 @@ async fn each_change_by_the_api_writes_one_row() {
     for (method, pattern, path, body, names) in changes() {
         let key = (method.to_owned(), format!("/api/v1/admin/{pattern}"));
         let writes = expected.remove(&key).unwrap_or_else(|| panic!("{key:?} is no line, or stands here twice"));
+        if pattern == "users/{user}/consents/{client_id}" {
+            let consent = "INSERT INTO consents (realm_id, user_id, client_key, scopes, created_at, updated_at) SELECT \
+                           u.realm_id, u.id, c.id, '{openid}', now(), now() FROM users u, clients c \
+                           WHERE u.username = 'grace' AND c.client_id = 'app'";
+            assert_eq!(office.change(consent), 1);
+        }
         let before = count(signet);
         let request = office.call(method, &path, &token);
         let request = if body.is_null() { request } else { request.json(&body) };

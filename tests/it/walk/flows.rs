@@ -210,6 +210,12 @@ async fn each_change_by_a_flow_writes_one_row() {
     let ended = post(&mut browser, &home, &[("decision", "signout")]).await;
     walk.one(("POST", "/oauth/logout"), &ended, ("session.ended", "user", person, None)).await;
 
+    let page = browser.get(&url).await.page();
+    flow::sign_in(&mut browser, &page, &ada).await.left();
+    let applications = browser.get("/account/applications").await.page();
+    let withdrawn = post(&mut browser, &applications, &[("client_id", &client.id)]).await;
+    walk.one(("POST", "/account/applications"), &withdrawn, ("consent.withdrawn", "user", person, app)).await;
+
     let link = signet.cli_json(&["user", "sign-in-link", "ada", "--json"], "").await;
     let used = by_link(&signet, flow::member(&link, "code")).await;
     walk.one(("POST", "/signin/link"), &used, ("sign_in_link.used", "user", person, None)).await;

@@ -60,8 +60,9 @@ fn headers(answer: &Response, line: &Value, what: &str) {
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{what}: {policy}");
     assert!(!policy.contains("unsafe-eval") && !policy.contains("script-src 'unsafe-inline'"), "{what}: {policy}");
     let csp = declared["csp"].as_str().expect("a policy");
-    assert_eq!(policy.contains("form-action 'self'"), csp != "interaction", "{what}: {policy}");
-    assert_eq!(policy.contains("script-src"), !["strict", "interaction"].contains(&csp), "{what}: {policy}");
+    let leads_on = ["interaction", "consent"].contains(&csp);
+    assert_eq!(policy.contains("form-action 'self'"), !leads_on, "{what}: {policy}");
+    assert_eq!(policy.contains("script-src"), csp != "strict" && !leads_on, "{what}: {policy}");
     let cors = declared["cors"] == true;
     assert_eq!(header(answer, "access-control-allow-origin"), if cors { "*" } else { "" }, "{what}");
     assert_eq!(header(answer, "cross-origin-resource-policy"), if cors { "" } else { "same-origin" }, "{what}");

@@ -7,6 +7,7 @@ mod act;
 pub mod apply;
 pub mod audit;
 pub mod clients;
+pub mod consents;
 pub mod keys;
 pub mod resources;
 pub mod roles;

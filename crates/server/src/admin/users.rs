@@ -342,13 +342,13 @@ fn deactivated() -> AdminError {
     AdminError::conflict("account_deactivated", "This account is deactivated; it can be neither locked nor unlocked.")
 }
 
-fn find(act: &mut Act<'_, '_>, text: &str) -> Result<AccountRow, AdminError> {
+pub(super) fn find(act: &mut Act<'_, '_>, text: &str) -> Result<AccountRow, AdminError> {
     let named = AccountRef::parse(text.trim()).ok_or_else(unknown)?;
     act.tx.account(&named)?.ok_or_else(unknown)
 }
 
 /// The account to act on. Who may do more than the actor is out of reach.
-fn reachable(act: &mut Act<'_, '_>, user: UserId) -> Result<AccountRow, AdminError> {
+pub(super) fn reachable(act: &mut Act<'_, '_>, user: UserId) -> Result<AccountRow, AdminError> {
     let row = act.tx.account(&AccountRef::Id(user))?.ok_or_else(unknown)?;
     if act.desk.held.is_some() {
         let all = act.tx.hierarchy()?;

@@ -11,7 +11,7 @@ use utoipa::{
     },
 };
 
-use super::{audit, clients, keys, problem, resources, roles, users};
+use super::{audit, clients, consents, keys, problem, resources, roles, users};
 use crate::{
     guard::route::{Line, Requirement},
     routes,
@@ -32,6 +32,7 @@ use crate::{
         resources::list, resources::create, resources::show, resources::update, resources::delete,
         keys::list, keys::rotate,
         users::list, users::create, users::show, users::set_password, users::lock, users::unlock,
+        consents::list, consents::withdraw,
         roles::list, roles::create, roles::show, roles::update, roles::delete,
         roles::assign_to_user, roles::take_from_user, roles::assign_to_client, roles::take_from_client,
         audit::list,

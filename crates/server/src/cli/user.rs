@@ -7,12 +7,14 @@ use std::{
 
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use signet_identity::password::Password;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::command::{Reply, Run, to_value};
 use crate::admin::{
     AdminError, Desk, Paging,
+    consents::{self, ConsentView},
     users::{self, NewAccount, UserDetail, UserView, WithPassword},
 };
 
@@ -60,6 +62,26 @@ pub enum UserCommand {
     Unlock(Named),
     /// Give an account the role `admin`.
     MakeAdmin(Named),
+    /// List the applications an account allowed something, what, and since when.
+    Consents {
+        /// Whose.
+        #[command(flatten)]
+        user: Named,
+        /// At most so many, up to 200.
+        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
+        limit: u32,
+        /// Where the page begins: what the page before told.
+        #[arg(long, value_name = "CLIENT_ID")]
+        after: Option<String>,
+    },
+    /// Withdraw what an account allowed an application. Everything it was given by that account ends.
+    WithdrawConsent {
+        /// Whose.
+        #[command(flatten)]
+        user: Named,
+        /// The application's identifier.
+        client_id: String,
+    },
     /// Make a link that signs an account in once.
     SignInLink {
         /// Whose.
@@ -213,6 +235,23 @@ async fn answer(command: UserCommand, desk: &Desk) -> Result<Reply, AdminError> 
             let news = if held.changed { "is an administrator now" } else { "is an administrator already" };
             Reply::done(format!("Account {} {news}.", named.user), to_value(&held))
         }
+        UserCommand::Consents { user, limit, after } => {
+            let paging = Paging { limit: Some(limit), after, search: None };
+            let page = consents::list(desk, &user.user, paging).await?;
+            let mut lines: Vec<String> = page.items.iter().map(allowed).collect();
+            if lines.is_empty() {
+                lines.push(format!("Account {} has allowed no application anything.", user.user));
+            }
+            if let Some(next) = &page.next {
+                lines.push(format!("There are more: go on with --after {next}"));
+            }
+            Reply::done(lines.join("\n"), to_value(&page))
+        }
+        UserCommand::WithdrawConsent { user, client_id } => {
+            consents::withdraw(desk, &user.user, &client_id).await?;
+            let text = format!("What account {} had allowed {client_id} is withdrawn.", user.user);
+            Reply::done(text, json!({ "user": user.user, "client_id": client_id, "withdrawn": true }))
+        }
         UserCommand::SignInLink { user, minutes } => {
             let link = users::sign_in_link(desk, &user.user, Some(minutes)).await?;
             let text = format!(
@@ -242,6 +281,13 @@ fn with_password(what: &str, made: &WithPassword) -> Reply {
 
 fn line(user: &UserView) -> String {
     format!("{}  {}  {}  {}", user.id, user.username, user.email, user.state)
+}
+
+fn allowed(consent: &ConsentView) -> String {
+    let mut what = vec![consent.scope.clone()];
+    what.extend(consent.claims.iter().chain(&consent.resources).cloned());
+    let since = consent.given_at.format("%Y-%m-%d %H:%M UTC");
+    format!("{}  {}  since {since}\n  {}", consent.client_id, consent.client_name, what.join(" "))
 }
 
 fn describe(detail: &UserDetail) -> String {

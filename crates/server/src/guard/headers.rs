@@ -18,7 +18,11 @@ use super::{
     gate::Declared,
     route::{Csp, Headers},
 };
-use crate::{app::App, call::RequestId, pages::deliver::PostsItself};
+use crate::{
+    app::App,
+    call::RequestId,
+    pages::{consent::ShowsLogo, deliver::PostsItself},
+};
 
 /// Sent with every answer.
 const ALWAYS: [(HeaderName, &str); 4] = [
@@ -49,7 +53,7 @@ impl Csp {
     fn policy(self) -> &'static str {
         match self {
             Self::Strict => CSP,
-            Self::Interaction => CSP_INTERACTION,
+            Self::Interaction | Self::Consent => CSP_INTERACTION,
             Self::Script => CSP_SCRIPT,
             Self::Docs => CSP_DOCS,
         }
@@ -62,6 +66,11 @@ fn form_post(nonce: &str) -> String {
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; base-uri 'none'; \
          frame-ancestors 'none'"
     )
+}
+
+/// Protocol O2: pictures of an application's origin too.
+fn with_logo(logo: &ShowsLogo) -> String {
+    CSP_INTERACTION.replace("img-src 'self' data:", &format!("img-src 'self' data: {}", logo.origin))
 }
 
 /// Within the layer that names the request, outside everything else.
@@ -80,7 +89,12 @@ pub async fn layer(
             let declared = response.request().extensions().get::<Declared>().map(|declared| declared.0);
             let declared = declared.unwrap_or(Headers::STRICT);
             let form = response.response().extensions().get::<PostsItself>().cloned().filter(|_| declared.posts);
+            let logo =
+                response.response().extensions().get::<ShowsLogo>().cloned().filter(|_| declared.csp == Csp::Consent);
             scene.complete(response.headers_mut(), declared);
+            if let Some(policy) = logo.and_then(|logo| HeaderValue::from_str(&with_logo(&logo)).ok()) {
+                response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+            }
             if let Some(policy) = form.and_then(|form| HeaderValue::from_str(&form_post(&form.nonce)).ok()) {
                 response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
             }

@@ -62,6 +62,8 @@ pub enum Csp {
     /// Protocol O2: without `form-action`, which browsers apply to the redirect that follows a post and leads to the
     /// application.
     Interaction,
+    /// The same, and where the page shows an application's picture, pictures of that one origin.
+    Consent,
     /// As strict, with a script file of ours.
     Script,
     /// Swagger UI: its scripts from here, requests to us.
@@ -87,6 +89,8 @@ impl Headers {
     pub const STRICT: Self = Self { csp: Csp::Strict, cors: false, popup: false, posts: false };
     /// Pages whose post may end at an application.
     pub const INTERACTION: Self = Self { csp: Csp::Interaction, cors: false, popup: true, posts: true };
+    /// The consent page.
+    pub const CONSENT: Self = Self { csp: Csp::Consent, ..Self::INTERACTION };
     /// The authorization endpoint, which shows errors and otherwise redirects.
     pub const POPUP: Self = Self { csp: Csp::Strict, cors: false, popup: true, posts: true };
     /// Protocol endpoints that scripts of applications call.

@@ -5,7 +5,7 @@ use actix_web::{
     web::{Data, Payload},
 };
 use signet_oidc::{
-    client::ClientSource,
+    client::{Client, ClientSource},
     consent::Consented,
     interaction::{Interaction, Refusal},
     scope,
@@ -48,10 +48,32 @@ pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRes
         let purpose = purpose(&held.interaction, &session);
         let parts: Vec<&[u8]> = purpose.iter().map(Vec::as_slice).collect();
         let token = csrf::token(&app.csrf_key, &browser, &parts);
-        html(&view(&app, &held, &session, token))
+        let mut response = html(&view(&app, &held, &session, token))?;
+        if let Some((_, origin)) = logo(&held.client) {
+            response.extensions_mut().insert(ShowsLogo { origin });
+        }
+        Ok(response)
     };
     let result: Result<HttpResponse, PageError> = result.await;
     answer(result, &app, &http)
+}
+
+/// Left in an answer that shows an application's picture: its policy allows pictures of that origin.
+#[derive(Debug, Clone)]
+pub struct ShowsLogo {
+    /// RFC 6454 §6.2: scheme, host and port.
+    pub origin: String,
+}
+
+/// The address of an application's picture, and its origin.
+fn logo(client: &Client) -> Option<(String, String)> {
+    let url = web_address(client.metadata.logo_uri.as_ref())?;
+    Some((url.as_str().to_owned(), url.origin().ascii_serialization()))
+}
+
+/// An address that a browser can be sent to: nothing but the web.
+fn web_address(given: Option<&String>) -> Option<Url> {
+    Url::parse(given?).ok().filter(|url| ["http", "https"].contains(&url.scheme()) && url.host().is_some())
 }
 
 fn view(app: &App, held: &Held, session: &Session, csrf: String) -> Consent {
@@ -69,19 +91,22 @@ fn view(app: &App, held: &Held, session: &Session, csrf: String) -> Consent {
         client_host: host.unwrap_or_else(|| "an app on this device".to_owned()),
         unverified: held.client.source != ClientSource::Admin,
         account: session.username.clone(),
-        scopes: asked(&Consented::asked_by(&held.interaction.request), administers),
+        scopes: allowed(&Consented::asked_by(&held.interaction.request), administers),
         switch_href: held.href("/signin"),
+        logo_src: logo(&held.client).map(|(src, _)| src),
+        policy_href: web_address(held.client.metadata.policy_uri.as_ref()).map(String::from),
+        tos_href: web_address(held.client.metadata.tos_uri.as_ref()).map(String::from),
     }
 }
 
-/// Everything that is asked for: scopes, single claims, APIs.
-fn asked(asked: &Consented, administers: bool) -> Vec<ScopeLine> {
+/// What is asked for, or was allowed: scopes, single claims, APIs.
+pub(super) fn allowed(what: &Consented, administers: bool) -> Vec<ScopeLine> {
     let claim =
         |name: &String| ScopeLine { name: name.clone(), description: format!("See your {}", name.replace('_', " ")) };
     let api = |name: &String| ScopeLine { name: name.clone(), description: "Use this API on your behalf".to_owned() };
-    let mut all = lines(&asked.scopes, administers);
-    all.extend(asked.claims.iter().map(claim));
-    all.extend(asked.resources.iter().map(api));
+    let mut all = lines(&what.scopes, administers);
+    all.extend(what.claims.iter().map(claim));
+    all.extend(what.resources.iter().map(api));
     all
 }
 

@@ -1,5 +1,6 @@
 //! The pages people see. `view.rs` has what each shows, `templates/` how.
 
+pub mod account;
 pub mod consent;
 pub mod deliver;
 pub mod home;

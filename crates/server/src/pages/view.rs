@@ -143,6 +143,12 @@ pub struct Consent {
     pub scopes: Vec<ScopeLine>,
     /// Where to sign in as somebody else.
     pub switch_href: String,
+    /// Where its picture is.
+    pub logo_src: Option<String>,
+    /// Where it says what it does with what it learns.
+    pub policy_href: Option<String>,
+    /// Where its terms are.
+    pub tos_href: Option<String>,
 }
 
 /// One scope on the consent page.
@@ -152,6 +158,43 @@ pub struct ScopeLine {
     pub name: String,
     /// What it allows, as a phrase that starts with a capital.
     pub description: String,
+}
+
+/// What a person allowed applications: posts `client_id` to `/account/applications`.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "account/applications.html")]
+pub struct Applications {
+    /// The frame.
+    pub page: Page,
+    /// Who is signed in.
+    pub account: String,
+    /// Whether something was withdrawn a moment ago.
+    pub withdrawn: bool,
+    /// The applications.
+    pub applications: Vec<Application>,
+    /// Where more of them are.
+    pub next_href: Option<String>,
+}
+
+/// An application the person allowed something.
+#[derive(Clone, Debug)]
+pub struct Application {
+    /// Token against forged requests, for this application only.
+    pub csrf: String,
+    /// Its identifier.
+    pub client_id: String,
+    /// Its name.
+    pub name: String,
+    /// What it was allowed.
+    pub scopes: Vec<ScopeLine>,
+    /// The day it was first allowed something.
+    pub since: String,
+    /// The same for machines.
+    pub since_machine: String,
+    /// Whether it registered itself.
+    pub unverified: bool,
+    /// Whether it is switched off.
+    pub off: bool,
 }
 
 /// Errors, expired or completed interactions, the signed-out page.

@@ -15,11 +15,30 @@ fn page() -> Page {
     Page { title: h(), nonce: h(), issuer_host: h(), request_id: h() }
 }
 
+fn applications() -> Applications {
+    Applications {
+        page: page(),
+        account: h(),
+        withdrawn: true,
+        applications: vec![Application {
+            csrf: h(),
+            client_id: h(),
+            name: h(),
+            scopes: vec![ScopeLine { name: h(), description: h() }],
+            since: h(),
+            since_machine: h(),
+            unverified: true,
+            off: true,
+        }],
+        next_href: Some(h()),
+    }
+}
+
 /// All pages, every field hostile, every part present.
 fn hostile_pages() -> Vec<(&'static str, String)> {
     let fields = ["username", "email", "password", "form"];
     let errors = fields.map(|field| FieldError { field, message: h() });
-    let pages: [(&str, askama::Result<String>); 8] = [
+    let pages: [(&str, askama::Result<String>); 9] = [
         (
             "signin",
             SignIn {
@@ -61,9 +80,13 @@ fn hostile_pages() -> Vec<(&'static str, String)> {
                 account: h(),
                 scopes: vec![ScopeLine { name: h(), description: h() }],
                 switch_href: h(),
+                logo_src: None,
+                policy_href: Some(h()),
+                tos_href: Some(h()),
             }
             .render(),
         ),
+        ("applications", applications().render()),
         (
             "message",
             Message {
@@ -117,6 +140,20 @@ fn hostile_text_stays_text() {
         let text: String = elements(&html, "h1, title, p").iter().flat_map(ElementRef::text).collect();
         assert!(text.contains("<script>alert(1)</script>&amp;"), "{name}: {text}");
     }
+}
+
+/// A16: an application's picture is one image that says nothing by itself; its address cannot leave the attribute.
+#[test]
+fn an_applications_picture() {
+    let page = Consent { logo_src: Some(h()), ..Consent::default() }.render().expect("a page");
+    let html = Html::parse_document(&page);
+    assert!(html.errors.is_empty(), "{:?}", html.errors);
+    let images = elements(&html, "img");
+    assert_eq!(images.len(), 1);
+    assert_eq!((images[0].attr("src"), images[0].attr("alt")), (Some(HOSTILE), Some("")));
+    assert!(select(&html, "script, [onerror]").is_empty());
+    let bare = Html::parse_document(&Consent::default().render().expect("a page"));
+    assert!(select(&bare, "img").is_empty());
 }
 
 #[test]
@@ -207,6 +244,7 @@ fn forms_keep_their_contract() {
         ("signin", "form[method=post][action='/signin']", &["username", "password"]),
         ("register", "form[method=post][action='/register']", &["username", "email", "password"]),
         ("consent", "form[method=post][action='/consent']", &[]),
+        ("applications", "form[method=post][action='/account/applications']", &[]),
         ("signout", "form[method=post][action='/oauth/logout']", &[]),
         ("home, signed in", "form[method=post][action='/oauth/logout']", &[]),
     ];

@@ -1,0 +1,3 @@
+//! The pages about one's own account, below `/account`.
+
+pub mod applications;
