@@ -181,7 +181,7 @@ async fn an_invalid_file_changes_nothing() {
     let rows = audit_rows(&signet);
     for (from, to, word) in [
         ("grant_types: [client_credentials]", "grant_types: [magic]", "client \"robot\": grant_types"),
-        ("grant_types: [client_credentials]", "colour: red", "line 26"),
+        ("grant_types: [client_credentials]", "colour: red", "client \"robot\": colour"),
         ("client_id: robot", "client_id: playground", "playground"),
         ("client_id: robot", "client_id: shop", "twice"),
         ("parents: [reader]", "parents: [keeper]", "role \"keeper\""),

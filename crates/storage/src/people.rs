@@ -105,8 +105,8 @@ impl Tx<'_> {
         Ok(row.optional()?.map(PersonRow::into_domain))
     }
 
-    /// The account behind a grant that is not revoked, if it is active, with the single claims that were allowed. One
-    /// statement.
+    /// The account behind a grant, if it is active, with the single claims that were allowed. Whether the grant is revoked
+    /// is the revocation set's to say. One statement.
     pub fn person_of_grant(
         &mut self,
         grant: GrantId,
@@ -115,7 +115,6 @@ impl Tx<'_> {
             .inner_join(users::table)
             .filter(grants::realm_id.eq(self.realm.0))
             .filter(grants::id.eq(grant.0))
-            .filter(grants::revoked_at.is_null())
             .filter(users::state.eq(UserState::Active.as_str()))
             .select((users::id, PersonRow::as_select(), grants::claims))
             .first(self.conn)

@@ -193,8 +193,9 @@ impl State {
             }
         }
         for client in self.clients.iter().flat_map(|section| &section.items) {
-            clients::check_members(&client.members)
-                .map_err(|error| format!("client {:?}: {error}", client.client_id))?;
+            clients::check_members(&client.members).map_err(|error| {
+                format!("client {:?}: {}", client.client_id, error.to_string().trim_end_matches('.'))
+            })?;
             if client.secret_file.is_some() && client.secret_env.is_some() {
                 return Err(format!("client {:?}: give secret_file or secret_env, not both", client.client_id));
             }
@@ -239,7 +240,10 @@ mod tests {
             ("", ["line 1", ""]),
             ("version: 2", ["version", "understands 1"]),
             ("version: 1\nclient:\n  items: []\n", ["client", "line 2"]),
-            ("version: 1\nclients:\n  items:\n    - client_id: a\n      colour: red\n", ["colour", "\"a\""]),
+            (
+                "version: 1\nclients:\n  items:\n    - client_id: a\n      client_name: A\n      colour: red\n",
+                ["colour", "\"a\""],
+            ),
             (
                 "version: 1\nclients:\n  items:\n    - client_id: a\n      client_name: A\n      client_secret: x\n",
                 ["client_secret", "\"a\""],

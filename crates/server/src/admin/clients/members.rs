@@ -26,15 +26,22 @@ pub(super) fn read(stored: &ClientMetadata, given: Map<String, Value>) -> Result
         if value.is_null() {
             members.remove(&name);
         } else if let Err(error) = serde_json::from_value::<ClientMetadata>(Value::Object(alone)) {
-            let said = error.to_string();
-            // The list of what would be known is long.
-            let said = said.split(", expected one of").next().unwrap_or(&said);
-            return Err(wrong("metadata", format!("{name}: {said}.")));
+            return Err(wrong("metadata", format!("{name}: {}.", said(&error.to_string()))));
         } else {
             members.insert(name, value);
         }
     }
-    serde_json::from_value(Value::Object(members)).map_err(|error| wrong("metadata", format!("{error}.")))
+    serde_json::from_value(Value::Object(members)).map_err(|_| wrong("metadata", "The members do not go together."))
+}
+
+/// What is wrong with a member, without its value, which may be a secret in the wrong place.
+fn said(error: &str) -> String {
+    if error.starts_with("unknown field") {
+        return "there is no such member".to_owned();
+    }
+    let expected = error.split_once(", expected ").map(|(_, expected)| expected);
+    let expected = expected.map(|text| text.split(" at line ").next().unwrap_or(text));
+    expected.map_or_else(|| "this cannot be used here".to_owned(), |text| format!("expected {text}"))
 }
 
 /// The algorithms that what is given wants to be answered with.
