@@ -7,7 +7,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::rows::rows;
-use super::table;
+use super::{cookies, table};
 use crate::scene::header;
 use crate::support::prelude::*;
 
@@ -60,6 +60,7 @@ impl<'a> Walk<'a> {
     /// The request behind an answer of this line left one row, an event that the line declares, which says this.
     async fn one(&mut self, (method, path): (&str, &str), answer: &Response, expected: Expected<'_>) {
         let (event, actor, subject, client) = expected;
+        cookies(answer, path);
         let request = header(answer, "x-request-id");
         let mut written = rows(self.signet, request);
         if SOON.contains(&event) {

@@ -68,6 +68,28 @@ fn headers(answer: &Response, line: &Value, what: &str) {
     assert_eq!(header(answer, "cross-origin-resource-policy"), if cors { "" } else { "same-origin" }, "{what}");
     let opener = if declared["popup"] == true { "" } else { "same-origin" };
     assert_eq!(header(answer, "cross-origin-opener-policy"), opener, "{what}");
+    let secure = answer.url().scheme() == "https";
+    let expected = if secure { "max-age=31536000; includeSubDomains" } else { "" };
+    assert_eq!(header(answer, "strict-transport-security"), expected, "{what}");
+    cookies(answer, what);
+}
+
+/// how each cookie of an answer is kept. Gives how many there are.
+fn cookies(answer: &Response, what: &str) -> usize {
+    let secure = answer.url().scheme() == "https";
+    let path = if answer.url().path().starts_with("/playground") { "Path=/playground" } else { "Path=/" };
+    let all: Vec<_> = answer.headers().get_all("set-cookie").iter().collect();
+    for cookie in &all {
+        let cookie = cookie.to_str().expect("an ASCII cookie");
+        let attributes: Vec<_> = cookie.split("; ").skip(1).collect();
+        for wanted in ["HttpOnly", "SameSite=Lax", path] {
+            assert!(attributes.contains(&wanted), "{what}: {wanted}: {cookie}");
+        }
+        assert!(!attributes.iter().any(|attribute| attribute.starts_with("Domain")), "{what}: {cookie}");
+        assert_eq!(attributes.contains(&"Secure"), secure, "{what}: {cookie}");
+        assert_eq!(cookie.starts_with("__Host-"), secure, "{what}: {cookie}");
+    }
+    all.len()
 }
 
 /// O2: each route refuses who it should: nobody, a token for something else, somebody without a role, a
@@ -141,6 +163,27 @@ async fn each_route_refuses_who_it_should() {
         assert_eq!(answer.status(), 404, "{path}");
         headers(&answer, &strict, path);
     }
+}
+
+/// O2: over https too every answer carries what its line declares, the promise of https, and cookies for
+/// https and this host alone.
+#[tokio::test]
+async fn over_https_every_answer_promises_https() {
+    let signet = Signet::start_tls(Database::Postgres, &[]).await;
+    let mut set = 0;
+    for line in table(&signet).await {
+        let (method, path) = (flow::member(&line, "method"), nowhere(&line));
+        let what = format!("{method} {path}");
+        let answer = call(&signet, method, &path, None).await;
+        // What is served in development only is not there, and has no exceptions.
+        if line["development"] == true {
+            assert_eq!(answer.status(), 404, "{what}");
+            continue;
+        }
+        headers(&answer, &line, &what);
+        set += cookies(&answer, &what);
+    }
+    assert!(set > 3, "{set} cookies");
 }
 
 /// O2: a preflight is answered where scripts may call, and nowhere else.
