@@ -46,7 +46,13 @@ impl Nodes {
         (tokens, code, request.verifier)
     }
 
-    /// Waits until B refuses an access token.
+    /// Waits until B says that an access token is over, and checks that userinfo refuses it.
+    pub async fn over_at_b(&self, what: &str, client: &Client, tokens: &Value) {
+        within(what, async || (!is_active(&self.b, client, tokens).await).then_some(())).await;
+        assert_eq!(status_of(&self.b, tokens).await, StatusCode::UNAUTHORIZED, "userinfo of B");
+    }
+
+    /// Waits until userinfo of B refuses an access token.
     pub async fn refused_at_b(&self, what: &str, tokens: &Value) {
         within(what, async || {
             let status = status_of(&self.b, tokens).await;
@@ -54,17 +60,13 @@ impl Nodes {
         })
         .await;
     }
+}
 
-    /// Whether B says that an access token is active: decided from its memory alone.
-    pub async fn active_at_b(&self, client: &Client, tokens: &Value) -> bool {
-        let told = flow::introspect(&self.b, client, flow::member(tokens, "access_token")).await;
-        flow::granted(told).await["active"] == true
-    }
-
-    /// Waits until B says that an access token is inactive.
-    pub async fn inactive_at_b(&self, what: &str, client: &Client, tokens: &Value) {
-        within(what, async || (!self.active_at_b(client, tokens).await).then_some(())).await;
-    }
+/// Whether a node says to its client that an access token is alive. It knows that from what it heard: in contrast to
+/// userinfo, which loads the grant.
+pub async fn is_active(node: &Signet, client: &Client, tokens: &Value) -> bool {
+    let told = flow::introspect(node, client, flow::member(tokens, "access_token")).await;
+    flow::granted(told).await["active"].as_bool().expect("active or not")
 }
 
 /// What userinfo of a node says to an access token.

@@ -1,8 +1,10 @@
 //! With Redis, without it, and with Redis that comes and goes.
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 
-use super::{Nodes, OverRedis, document, published, serve, service, signing_key, status_of, within};
+use super::{Nodes, OverRedis, document, is_active, published, serve, service, signing_key, status_of, within};
+use crate::api::office::console;
+use crate::scene::admin;
 use crate::support::prelude::*;
 
 /// By which way B must have heard.
@@ -40,16 +42,21 @@ async fn heard(what: impl AsyncFn() -> bool) {
     panic!("the table brought it each time, and Redis never");
 }
 
+/// Whether a node says that an access token is alive, and answers to it.
+async fn takes(node: &Signet, client: &Client, tokens: &serde_json::Value) -> bool {
+    is_active(node, client, tokens).await && status_of(node, tokens).await == StatusCode::OK
+}
+
 /// A token revoked on A is refused on B.
 async fn a_revoked_token(nodes: &Nodes, client: &Client, way: Way) -> bool {
     let (tokens, code, verifier) = nodes.sign_in(client).await;
-    assert_eq!(status_of(&nodes.b, &tokens).await, StatusCode::OK, "B accepts what A signed");
+    assert!(takes(&nodes.b, client, &tokens).await, "B accepts what A signed");
     by(way, nodes, async || {
         // A replayed code ends what it had given.
         let replay = flow::exchange(&nodes.a, client, &code, &verifier).await;
         assert_eq!(flow::refused(replay).await, (400, "invalid_grant".to_owned()));
-        assert_eq!(status_of(&nodes.a, &tokens).await, StatusCode::UNAUTHORIZED, "A knows at once");
-        nodes.refused_at_b("a token revoked on A is refused on B", &tokens).await;
+        assert!(!is_active(&nodes.a, client, &tokens).await, "A knows at once");
+        nodes.over_at_b("a token revoked on A is refused on B", client, &tokens).await;
     })
     .await
 }
@@ -57,14 +64,12 @@ async fn a_revoked_token(nodes: &Nodes, client: &Client, way: Way) -> bool {
 /// A token given back on A is refused on B, and there it is inactive; with a refresh token goes all that it gave.
 async fn a_token_given_back(nodes: &Nodes, client: &Client, (way, kind): (Way, &str)) -> bool {
     let (tokens, ..) = nodes.sign_in(client).await;
-    assert!(nodes.active_at_b(client, &tokens).await, "B knows what A signed");
-    assert_eq!(status_of(&nodes.b, &tokens).await, StatusCode::OK);
+    assert!(takes(&nodes.b, client, &tokens).await, "B accepts what A signed");
     let heard = by(way, nodes, async || {
         let answer = flow::revoke(&nodes.a, client, flow::member(&tokens, kind)).await;
         assert_eq!(answer.status(), StatusCode::OK);
-        assert_eq!(status_of(&nodes.a, &tokens).await, StatusCode::UNAUTHORIZED, "A knows at once");
-        nodes.refused_at_b(&format!("a token ended by its {kind} on A is refused on B"), &tokens).await;
-        nodes.inactive_at_b("  and inactive", client, &tokens).await;
+        assert!(!is_active(&nodes.a, client, &tokens).await, "A knows at once");
+        nodes.over_at_b(&format!("a token ended by its {kind} on A is refused on B"), client, &tokens).await;
     })
     .await;
     let refreshed = flow::refresh(&nodes.b, client, flow::member(&tokens, "refresh_token")).await;
@@ -76,10 +81,10 @@ async fn a_token_given_back(nodes: &Nodes, client: &Client, (way, kind): (Way, &
 async fn a_withdrawn_consent(nodes: &Nodes, way: Way) -> bool {
     let client = nodes.a.client(ClientSpec::confidential()).await;
     let (tokens, ..) = nodes.sign_in(&client).await;
-    assert!(nodes.active_at_b(&client, &tokens).await, "B knows what A signed");
+    assert!(takes(&nodes.b, &client, &tokens).await, "B accepts what A signed");
     let heard = by(way, nodes, async || {
         nodes.a.cli_json(&["user", "withdraw-consent", "admin", &client.id, "--json"], "").await;
-        nodes.inactive_at_b("what was given under a consent withdrawn on A is inactive on B", &client, &tokens).await;
+        nodes.over_at_b("what was given under a consent withdrawn on A is refused on B", &client, &tokens).await;
     })
     .await;
     let refreshed = flow::refresh(&nodes.b, &client, flow::member(&tokens, "refresh_token")).await;
@@ -87,83 +92,141 @@ async fn a_withdrawn_consent(nodes: &Nodes, way: Way) -> bool {
     heard
 }
 
-/// A key rotated on A signs on B; it was published before, and both publish the same.
-async fn a_rotated_key(nodes: &Nodes, way: Way) -> bool {
-    let client = service(&nodes.a).await;
-    let (old, before) = (signing_key(&nodes.b, &client).await, published(&nodes.b, "ES256").await);
-    by(way, nodes, async || {
-        nodes.a.cli_json(&["keys", "rotate", "--alg", "ES256", "--json"], "").await;
-        let new = within("a key rotated on A signs on B", async || {
-            let kid = signing_key(&nodes.b, &client).await;
-            (kid != old).then_some(kid)
-        })
-        .await;
-        assert!(before.contains(&new), "{new} was published ahead: {before:?}");
-        assert!(published(&nodes.b, "ES256").await.contains(&old), "{old} stays published");
-        within("  A and B publish the same keys", async || {
-            let (a, b) = (document(&nodes.a, "/oauth/jwks").await, document(&nodes.b, "/oauth/jwks").await);
-            (a == b).then_some(())
-        })
-        .await;
-    })
-    .await
+/// An administrator who works with the API of A.
+struct Administrator<'a> {
+    nodes: &'a Nodes,
+    token: String,
+    way: Way,
 }
 
-/// A client disabled on A is refused on B, and so is what it was given.
-async fn a_disabled_client(nodes: &Nodes, way: Way) -> bool {
-    let client = nodes.a.client(ClientSpec::confidential()).await;
-    let (tokens, ..) = nodes.sign_in(&client).await;
-    let service = service(&nodes.a).await;
-    assert_eq!(serve(&nodes.b, &service).await.status(), StatusCode::OK);
-    assert_eq!(status_of(&nodes.b, &tokens).await, StatusCode::OK);
-    by(way, nodes, async || {
-        for id in [&service.id, &client.id] {
-            nodes.a.cli_json(&["client", "disable", id, "--json"], "").await;
+impl<'a> Administrator<'a> {
+    async fn of(nodes: &'a Nodes, way: Way) -> Self {
+        let console = console(&nodes.a, &["*:*"]).await;
+        let request = AuthRequest::new(&console).with("scope", "openid *:*");
+        let code = flow::code(&nodes.a, &mut Browser::new(&nodes.a), &request, &admin()).await;
+        let tokens = flow::granted(flow::exchange(&nodes.a, &console, &code, &request.verifier).await).await;
+        Self { nodes, token: flow::member(&tokens, "access_token").to_owned(), way }
+    }
+
+    /// A change by the API of A, which succeeds.
+    async fn does(&self, method: Method, path: &str) {
+        let a = &self.nodes.a;
+        let request = a.http().request(method, a.url(&format!("/api/v1/admin/{path}"))).bearer_auth(&self.token);
+        let answer = request.send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{path}: {answer:?}");
+    }
+
+    /// A key rotated on A signs on B; it was published before, and both publish the same.
+    async fn rotates_keys(&self) -> bool {
+        let nodes = self.nodes;
+        let client = service(&nodes.a).await;
+        let (old, before) = (signing_key(&nodes.b, &client).await, published(&nodes.b, "ES256").await);
+        by(self.way, nodes, async || {
+            self.does(Method::POST, "keys/rotate").await;
+            let new = within("a key rotated on A signs on B", async || {
+                let kid = signing_key(&nodes.b, &client).await;
+                (kid != old).then_some(kid)
+            })
+            .await;
+            within("  and on A", async || (signing_key(&nodes.a, &client).await == new).then_some(())).await;
+            assert!(before.contains(&new), "{new} was published ahead: {before:?}");
+            assert!(published(&nodes.b, "ES256").await.contains(&old), "{old} stays published");
+            within("  A and B publish the same keys", async || {
+                let (a, b) = (document(&nodes.a, "/oauth/jwks").await, document(&nodes.b, "/oauth/jwks").await);
+                (a == b).then_some(())
+            })
+            .await;
+        })
+        .await
+    }
+
+    /// A client disabled on A is refused on A at once and on B, and so is what it was given.
+    async fn disables_a_client(&self) -> bool {
+        let nodes = self.nodes;
+        let client = nodes.a.client(ClientSpec::confidential()).await;
+        let (tokens, ..) = nodes.sign_in(&client).await;
+        let service = service(&nodes.a).await;
+        for node in [&nodes.a, &nodes.b] {
+            assert_eq!(serve(node, &service).await.status(), StatusCode::OK);
+            assert_eq!(status_of(node, &tokens).await, StatusCode::OK);
         }
-        within("a client disabled on A is refused on B", async || {
-            let answer = serve(&nodes.b, &service).await;
-            (answer.status() == StatusCode::UNAUTHORIZED).then_some(())
+        by(self.way, nodes, async || {
+            for id in [&service.id, &client.id] {
+                self.does(Method::POST, &format!("clients/{id}/disable")).await;
+            }
+            assert_eq!(serve(&nodes.a, &service).await.status(), StatusCode::UNAUTHORIZED, "A knows at once");
+            assert_eq!(status_of(&nodes.a, &tokens).await, StatusCode::UNAUTHORIZED, "A knows at once");
+            within("a client disabled on A is refused on B", async || {
+                let answer = serve(&nodes.b, &service).await;
+                (answer.status() == StatusCode::UNAUTHORIZED).then_some(())
+            })
+            .await;
+            nodes.refused_at_b("  and so is what it was given", &tokens).await;
         })
-        .await;
-        nodes.refused_at_b("  and so is what it was given", &tokens).await;
-    })
-    .await
+        .await
+    }
+
+    /// A role taken on A denies on A at once and on B.
+    async fn takes_a_role(&self) -> bool {
+        let nodes = self.nodes;
+        let api = format!("{}/api", nodes.a.issuer());
+        let arguments = ["client", "create", "--json", "--name", "Clerk", "--grant-type", "client_credentials"];
+        let arguments = [&arguments[..], &["--scope", "client:read", "--audience", &api]].concat();
+        let made = nodes.a.cli_json(&arguments, "").await;
+        let (id, secret) = (flow::member(&made, "client_id"), flow::member(&made, "client_secret"));
+        let role = format!("clerk-{id}");
+        nodes.a.cli_json(&["role", "create", &role, "--permission", "client:read", "--json"], "").await;
+        nodes.a.cli_json(&["role", "assign", &role, "--client", id, "--json"], "").await;
+        let client = Client { id: id.to_owned(), secret: Some(secret.to_owned()), redirect_uri: String::new() };
+        let tokens = flow::granted(serve(&nodes.a, &client).await).await;
+        let list = async |node: &Signet| {
+            let request = node.http().get(node.url("/api/v1/admin/clients"));
+            request.bearer_auth(flow::member(&tokens, "access_token")).send().await.expect("an answer").status()
+        };
+        for node in [&nodes.a, &nodes.b] {
+            let allowed = async || (list(node).await == StatusCode::OK).then_some(());
+            eventually(PATIENCE, "both allow what the role allows, and keep that in mind", allowed).await;
+        }
+        by(self.way, nodes, async || {
+            self.does(Method::DELETE, &format!("clients/{id}/roles/{role}")).await;
+            assert_eq!(list(&nodes.a).await, StatusCode::FORBIDDEN, "A knows at once");
+            let denied = async || (list(&nodes.b).await == StatusCode::FORBIDDEN).then_some(());
+            within("a role taken on A denies on B", denied).await;
+        })
+        .await
+    }
 }
 
-/// A role taken on A denies on B.
-async fn a_taken_role(nodes: &Nodes, way: Way) -> bool {
-    let api = format!("{}/api", nodes.a.issuer());
-    let arguments = ["client", "create", "--json", "--name", "Clerk", "--grant-type", "client_credentials"];
-    let arguments = [&arguments[..], &["--scope", "client:read", "--audience", &api]].concat();
-    let made = nodes.a.cli_json(&arguments, "").await;
-    let (id, secret) = (flow::member(&made, "client_id"), flow::member(&made, "client_secret"));
-    let role = format!("clerk-{id}");
-    nodes.a.cli_json(&["role", "create", &role, "--permission", "client:read", "--json"], "").await;
-    nodes.a.cli_json(&["role", "assign", &role, "--client", id, "--json"], "").await;
-    let client = Client { id: id.to_owned(), secret: Some(secret.to_owned()), redirect_uri: String::new() };
-    let tokens = flow::granted(serve(&nodes.a, &client).await).await;
-    let list = async || {
-        let request = nodes.b.http().get(nodes.b.url("/api/v1/admin/clients"));
-        request.bearer_auth(flow::member(&tokens, "access_token")).send().await.expect("an answer").status()
-    };
-    assert_eq!(list().await, StatusCode::OK, "B allows what the role allows, and keeps that in mind");
+/// What a command beside the nodes does, both hear.
+async fn a_command(nodes: &Nodes, way: Way) -> bool {
+    let service = service(&nodes.a).await;
+    for node in [&nodes.a, &nodes.b] {
+        assert_eq!(serve(node, &service).await.status(), StatusCode::OK);
+    }
     by(way, nodes, async || {
-        nodes.a.cli_json(&["role", "remove", &role, "--client", id, "--json"], "").await;
-        within("a role taken on A denies on B", async || (list().await == StatusCode::FORBIDDEN).then_some(())).await;
+        nodes.a.cli_json(&["client", "disable", &service.id, "--json"], "").await;
+        for node in [&nodes.a, &nodes.b] {
+            within("a client disabled by a command is refused", async || {
+                (serve(node, &service).await.status() == StatusCode::UNAUTHORIZED).then_some(())
+            })
+            .await;
+        }
     })
     .await
 }
 
 async fn everything(nodes: &Nodes, way: Way) {
     let client = nodes.a.client(ClientSpec::confidential()).await;
+    let administrator = Administrator::of(nodes, way).await;
     heard(async || a_revoked_token(nodes, &client, way).await).await;
     for kind in ["access_token", "refresh_token"] {
         heard(async || a_token_given_back(nodes, &client, (way, kind)).await).await;
     }
     heard(async || a_withdrawn_consent(nodes, way).await).await;
-    heard(async || a_rotated_key(nodes, way).await).await;
-    heard(async || a_disabled_client(nodes, way).await).await;
-    heard(async || a_taken_role(nodes, way).await).await;
+    heard(async || administrator.rotates_keys().await).await;
+    heard(async || administrator.disables_a_client().await).await;
+    heard(async || administrator.takes_a_role().await).await;
+    heard(async || a_command(nodes, way).await).await;
 }
 
 /// Waits until Redis is in this state at a node, by its readiness report; the node stays ready.
@@ -209,7 +272,7 @@ async fn with_redis_that_comes_and_goes() {
     redis.kill();
     let replay = flow::exchange(&nodes.a, &client, &code, &verifier).await;
     assert_eq!(flow::refused(replay).await, (400, "invalid_grant".to_owned()));
-    nodes.refused_at_b("a token revoked as Redis dies is refused on B", &tokens).await;
+    nodes.over_at_b("a token revoked as Redis dies is refused on B", &client, &tokens).await;
     redis_is(&nodes.b, "degraded").await;
     everything(&nodes, Way::Table).await;
     nodes.b.restart().await;
