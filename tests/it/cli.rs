@@ -264,3 +264,27 @@ async fn a_given_password_is_used_as_it_is() {
     let signet = Signet::start_with(Database::Postgres, &[("SIGNET_ADMIN_PASSWORD", "admin")]).await;
     assert!(signs_in(&signet, &User { password: "admin".to_owned(), ..admin() }).await);
 }
+
+/// R-55, R-69a: an answer that cannot be written is no success: a secret that was in it is lost, and scripts must know. A
+/// reader that goes away ends what follows the log.
+#[tokio::test]
+async fn an_answer_that_cannot_be_written_is_a_failure() {
+    let signet = Signet::start(Database::Postgres).await;
+    let full = || std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
+    for arguments in [
+        &["client", "create", "--name", "Lost", "--redirect-uri", "https://app.example/"][..],
+        &["audit", "export"],
+        &["routes"],
+    ] {
+        let mut command = signet.command(arguments);
+        let output = command.stdout(full()).output().expect("the program");
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+        assert!(text(&output.stderr).contains("could not be written"), "{arguments:?}: {output:?}");
+    }
+    let mut command = signet.command(&["audit", "tail", "-f", "-n", "1", "--json"]);
+    let mut follower = command.stdout(std::process::Stdio::piped()).spawn().expect("the program");
+    drop(follower.stdout.take());
+    signet.client(ClientSpec::confidential()).await;
+    eventually(PATIENCE, "whoever follows the log ends with its reader", async || follower.try_wait().expect("a status"))
+        .await;
+}

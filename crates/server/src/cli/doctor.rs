@@ -18,8 +18,8 @@ use crate::{
 /// Looks at everything and prints what was found.
 pub(super) async fn run(config: Result<Config, ConfigErrors>, output: Output) -> Exit {
     let report = doctor::examine(config).await;
-    output.answer(&report.text(), &[to_value(&report).unwrap_or_default()]);
-    if report.grade == Grade::Broken { Exit::Failed } else { Exit::Done }
+    let exit = if report.grade == Grade::Broken { Exit::Failed } else { Exit::Done };
+    output.answer(&report.text(), &[to_value(&report).unwrap_or_default()]).exit(exit)
 }
 
 /// What the doctor asks a server that holds the embedded database.

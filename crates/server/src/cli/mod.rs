@@ -33,7 +33,7 @@ use crate::{
 };
 use command::{Command, Reply};
 use exit::Exit;
-use output::Output;
+use output::{Output, Written};
 
 /// An OpenID Connect provider.
 #[derive(Debug, Parser)]
@@ -95,7 +95,12 @@ pub fn main() -> ExitCode {
     let action = match action {
         Action::Completions(completions) => return printed(output, completions.print(Arguments::command())).into(),
         Action::Man(man) => return printed(output, man.print(Arguments::command())).into(),
-        Action::Routes => return printed(output, routes::print(output)).into(),
+        Action::Routes => {
+            return match routes::print(output) {
+                Ok(written) => written.exit(Exit::Done).into(),
+                Err(error) => printed(output, Err(error)).into(),
+            };
+        }
         Action::Tls(command) => return output.finish(command.run()).into(),
         Action::Config(command) => return command.run(&arguments.settings, output).into(),
         action => action,
@@ -244,7 +249,21 @@ async fn converse(door: &Door, mut command: Command, output: Output) -> Result<R
                 *then
             }
             Reply::More { text, value, then, pause } => {
-                output.answer(&text, &value);
+                match output.answer(&text, &value) {
+                    Written::Done => {}
+                    // Nobody reads on.
+                    Written::ReaderGone => {
+                        return Ok(Reply::More { text: String::new(), value: Vec::new(), then, pause: 0 });
+                    }
+                    Written::Lost(error) => {
+                        return Ok(Reply::Failed {
+                            code: "output_lost".to_owned(),
+                            message: format!("The answer could not be written: {error}."),
+                            field: None,
+                            exit: Exit::Failed,
+                        });
+                    }
+                }
                 if pause > 0 {
                     // Whoever follows something ends it with Ctrl-C.
                     let stopped = tokio::time::timeout(Duration::from_millis(pause), tokio::signal::ctrl_c()).await;

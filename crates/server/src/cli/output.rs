@@ -13,25 +13,39 @@ pub(super) struct Output {
     pub json: bool,
 }
 
+/// What became of a line for standard output.
+#[derive(Debug)]
+#[must_use]
+pub(super) enum Written {
+    /// It is written.
+    Done,
+    /// Whoever read went away, as `head` does: no error, and no reason to go on.
+    ReaderGone,
+    /// It could not be written: a full disk, say.
+    Lost(io::Error),
+}
+
+impl Written {
+    /// How a command ends that ends with `exit` where its answer was written.
+    pub(super) fn exit(self, exit: Exit) -> Exit {
+        let Self::Lost(error) = self else { return exit };
+        tell(&format!(
+            "The answer could not be written: {error}. What was asked for is done; a secret that was in the answer is lost: \
+             give a new one with `signet client rotate-secret` or `signet user set-password`."
+        ));
+        Exit::Failed
+    }
+}
+
 impl Output {
     /// Prints how a command ended.
     pub fn finish(self, reply: Reply) -> Exit {
         match reply {
-            Reply::Done { text, value } => {
-                self.answer(&text, &[value]);
-                Exit::Done
-            }
-            Reply::Changes { text, value } => {
-                self.answer(&text, &[value]);
-                Exit::Changes
-            }
-            Reply::Wrong { text, value } => {
-                self.answer(&text, &[value]);
-                Exit::Failed
-            }
+            Reply::Done { text, value } => self.answer(&text, &[value]).exit(Exit::Done),
+            Reply::Changes { text, value } => self.answer(&text, &[value]).exit(Exit::Changes),
+            Reply::Wrong { text, value } => self.answer(&text, &[value]).exit(Exit::Failed),
             Reply::Lines { text, value } | Reply::More { text, value, .. } => {
-                self.answer(&text, &value);
-                Exit::Done
+                self.answer(&text, &value).exit(Exit::Done)
             }
             Reply::Ask { text, question, .. } => {
                 tell(&text);
@@ -47,14 +61,17 @@ impl Output {
     }
 
     /// Prints an answer or a part of one.
-    pub fn answer(self, text: &str, values: &[Value]) {
-        if self.json {
-            for value in values {
-                say(&value.to_string());
-            }
-        } else if !text.is_empty() {
-            say(text);
+    pub fn answer(self, text: &str, values: &[Value]) -> Written {
+        if !self.json {
+            return if text.is_empty() { Written::Done } else { say(text) };
         }
+        for value in values {
+            match say(&value.to_string()) {
+                Written::Done => {}
+                lost => return lost,
+            }
+        }
+        Written::Done
     }
 
     /// One message on standard error; for scripts also an object on standard output.
@@ -64,7 +81,8 @@ impl Output {
             if let (Some(field), Some(members)) = (field, value.as_object_mut()) {
                 members.insert("field".to_owned(), field.into());
             }
-            say(&value.to_string());
+            // The exit code says that it failed, whether this is read or not.
+            let _ = say(&value.to_string());
         }
         tell(message);
     }
@@ -87,9 +105,14 @@ pub(super) fn confirm(text: &str, question: &str) -> bool {
     read && matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
-/// A line to standard output. A reader that went away, as `head` does, is no error.
-pub(super) fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
+/// A line to standard output.
+pub(super) fn say(line: &str) -> Written {
+    let mut out = io::stdout();
+    match writeln!(out, "{line}").and_then(|()| out.flush()) {
+        Ok(()) => Written::Done,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Written::ReaderGone,
+        Err(error) => Written::Lost(error),
+    }
 }
 
 /// A line to standard error. Where it cannot be written the program goes on without it.

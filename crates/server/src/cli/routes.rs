@@ -2,19 +2,18 @@
 
 use serde_json::Value;
 
-use super::output::Output;
+use super::output::{Output, Written};
 use crate::{
     guard::route::{Line, Requirement},
     routes,
 };
 
 /// Prints the table: a line for each path and method, or an array of them.
-pub(super) fn print(output: Output) -> Result<(), serde_json::Error> {
+pub(super) fn print(output: Output) -> Result<Written, serde_json::Error> {
     let table = routes::table();
     let value: Value = serde_json::to_value(&table)?;
     let lines: Vec<String> = table.iter().map(describe).collect();
-    output.answer(&lines.join("\n"), &[value]);
-    Ok(())
+    Ok(output.answer(&lines.join("\n"), &[value]))
 }
 
 fn describe(line: &Line) -> String {
