@@ -161,6 +161,30 @@ async fn verify_finds_what_was_tampered_with() {
     assert!(text.contains("changed  place 2  row ") && text.contains("removed  place 4"), "{text}");
 }
 
+/// a log that was emptied, with all that says that there was one, is found; so it is after a restart and once new
+/// rows are there.
+#[tokio::test]
+async fn verify_finds_that_all_was_wiped() {
+    let mut scene = Scene::start().await;
+    scene.tokens().await;
+    assert_eq!(verify(&scene.signet, &[]).await.1, 0);
+    let wiped = async |signet: &Signet| {
+        let (report, code) = verify(signet, &[]).await;
+        assert_eq!((code, &report["findings"][0]["kind"]), (1, &"head_changed".into()), "{report}");
+    };
+    scene.change("DELETE FROM audit");
+    scene.change("DELETE FROM audit_personal");
+    scene.change("DELETE FROM audit_anchors");
+    assert_eq!(scene.change("DELETE FROM audit_heads"), 1);
+    wiped(&scene.signet).await;
+    scene.tokens().await;
+    wiped(&scene.signet).await;
+    scene.signet.restart().await;
+    wiped(&scene.signet).await;
+    scene.tokens().await;
+    wiped(&scene.signet).await;
+}
+
 /// expired rows go into files, what is left verifies from there on, and the files verify too; on the embedded
 /// database through the control socket.
 #[tokio::test]

@@ -2,7 +2,7 @@
 #![expect(missing_docs, reason = "generated items; the migrations document the columns")]
 
 diesel::table! {
-    realms (id) { id -> Int8, name -> Text, created_at -> Timestamptz, }
+    realms (id) { id -> Int8, name -> Text, created_at -> Timestamptz, audit_begun -> Nullable<Timestamptz>, }
 }
 
 diesel::table! {

@@ -202,7 +202,7 @@ fn sample(second: i64) -> (Entry, Origin) {
 }
 
 /// What is done to the rows, and what is found: its kind and place.
-const TAMPERED: [(&str, Kind, Option<i64>); 16] = [
+const TAMPERED: [(&str, Kind, Option<i64>); 17] = [
     ("UPDATE audit SET detail = 'x' WHERE chain_index = 7", Kind::Changed, Some(7)),
     ("UPDATE audit SET result = 'refused' WHERE chain_index = 250", Kind::Changed, Some(250)),
     ("UPDATE audit SET chain_hash = sha256('x') WHERE chain_index = 7", Kind::Changed, Some(7)),
@@ -251,6 +251,7 @@ const TAMPERED: [(&str, Kind, Option<i64>); 16] = [
     ),
     ("UPDATE audit_heads SET chain_hash = sha256('x')", Kind::HeadChanged, Some(250)),
     ("DELETE FROM audit_heads", Kind::HeadChanged, None),
+    ("DELETE FROM audit; DELETE FROM audit_personal; DELETE FROM audit_heads", Kind::HeadChanged, None),
 ];
 
 const RESTORE: &str = "DELETE FROM audit; INSERT INTO audit SELECT * FROM saved; INSERT INTO audit_personal SELECT * \
@@ -568,7 +569,7 @@ async fn rows_of_an_earlier_version_are_taken_into_the_chain() {
     world.write(0, 30).await;
     world
         .change(
-            "DELETE FROM audit_heads; UPDATE audit SET commitment = NULL; DELETE FROM audit_personal WHERE audit_id = \
+            "DELETE FROM audit_heads; UPDATE realms SET audit_begun = NULL; UPDATE audit SET commitment = NULL; DELETE FROM audit_personal WHERE audit_id = \
              (SELECT id FROM audit WHERE request_id = 'r3')",
         )
         .await;

@@ -50,7 +50,7 @@ impl Tx<'_> {
         if !waiting.answer {
             return Ok(0);
         }
-        let Some(mut head) = self.locked_head(now)? else { return Ok(0) };
+        let Some(mut head) = self.locked_head()? else { return Ok(0) };
         let mut rows = self.unlinked()?;
         let (mut ids, mut indexes, mut hashes, mut encodings) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for row in &mut rows {
@@ -90,14 +90,12 @@ impl Tx<'_> {
     }
 
     /// Gives rows that an earlier version wrote the commitment they lack, and begins the chain. Does nothing once it has
-    /// begun: from then on a row without a commitment was not written by Signet.
+    /// begun, which the realm remembers: from then on a row without a commitment was not written by Signet, and an end of
+    /// the chain that is missing was taken away.
     pub(crate) fn adopt_audit(&mut self, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let begun: Answer = diesel::sql_query(
-            "SELECT EXISTS (SELECT 1 FROM audit_heads WHERE realm_id = $1) \
-             OR EXISTS (SELECT 1 FROM audit_anchors WHERE realm_id = $1) AS answer",
-        )
-        .bind::<Int8, _>(self.realm.0)
-        .get_result(self.conn)?;
+        let begun: Answer = diesel::sql_query("SELECT audit_begun IS NOT NULL AS answer FROM realms WHERE id = $1")
+            .bind::<Int8, _>(self.realm.0)
+            .get_result(self.conn)?;
         if begun.answer {
             return Ok(());
         }
@@ -132,29 +130,26 @@ impl Tx<'_> {
             .bind::<Array<Bytea>, _>(commitments)
             .execute(self.conn)?;
         }
-        self.locked_head(now).map(drop)
-    }
-
-    /// The end of the chain, as far as this node may continue it. The first one is made where nothing was ever linked.
-    fn locked_head(&mut self, now: DateTime<Utc>) -> Result<Option<Head>, StoreError> {
-        let head = diesel::sql_query(
-            "SELECT chain_index, chain_hash FROM audit_heads WHERE realm_id = $1 FOR UPDATE SKIP LOCKED",
-        )
-        .bind::<Int8, _>(self.realm.0)
-        .get_result::<Head>(self.conn)
-        .optional()?;
-        if head.is_some() {
-            return Ok(head);
-        }
-        Ok(diesel::sql_query(
-            "INSERT INTO audit_heads (realm_id, chain_index, chain_hash, sealed_at) SELECT $1, 0, $2, $3 \
-             WHERE NOT EXISTS (SELECT 1 FROM audit WHERE realm_id = $1 AND chain_index IS NOT NULL) \
-             AND NOT EXISTS (SELECT 1 FROM audit_anchors WHERE realm_id = $1) \
-             ON CONFLICT (realm_id) DO NOTHING RETURNING chain_index, chain_hash",
+        diesel::sql_query(
+            "INSERT INTO audit_heads (realm_id, chain_index, chain_hash, sealed_at) VALUES ($1, 0, $2, $3)",
         )
         .bind::<Int8, _>(self.realm.0)
         .bind::<Bytea, _>(encode::GENESIS.as_slice())
         .bind::<Timestamptz, _>(now)
+        .execute(self.conn)?;
+        diesel::sql_query("UPDATE realms SET audit_begun = $2 WHERE id = $1")
+            .bind::<Int8, _>(self.realm.0)
+            .bind::<Timestamptz, _>(now)
+            .execute(self.conn)?;
+        Ok(())
+    }
+
+    /// The end of the chain, as far as this node may continue it.
+    fn locked_head(&mut self) -> Result<Option<Head>, StoreError> {
+        Ok(diesel::sql_query(
+            "SELECT chain_index, chain_hash FROM audit_heads WHERE realm_id = $1 FOR UPDATE SKIP LOCKED",
+        )
+        .bind::<Int8, _>(self.realm.0)
         .get_result::<Head>(self.conn)
         .optional()?)
     }
@@ -167,7 +162,7 @@ impl Tx<'_> {
         Ok(diesel::sql_query(statement).bind::<Int8, _>(self.realm.0).load(self.conn)?)
     }
 
-    /// The end of the chain; none before the first link.
+    /// The end of the chain; none only where somebody took it away.
     pub fn audit_head(&mut self) -> Result<Option<Head>, StoreError> {
         Ok(diesel::sql_query("SELECT chain_index, chain_hash FROM audit_heads WHERE realm_id = $1")
             .bind::<Int8, _>(self.realm.0)
