@@ -6,7 +6,7 @@ use crate::{
     consent::Consented,
     error::OAuthError,
     grant::Grant,
-    id::{AccountId, ClientKey, GrantId, InteractionId, SessionId},
+    id::{AccountId, ClientId, ClientKey, GrantId, InteractionId, SessionId},
     secret::Digest,
 };
 
@@ -87,6 +87,15 @@ pub enum Change {
         /// When.
         at: DateTime<Utc>,
     },
+    /// Spends what counts once. Meeting it spent already is the verdict of `on_conflict`.
+    Spend {
+        /// What.
+        what: Spent,
+        /// Until when it is remembered at least.
+        expires: DateTime<Utc>,
+        /// What the caller is told when it was spent before.
+        on_conflict: OAuthError,
+    },
     /// Spends an interaction's id. Meeting it spent already is the verdict of `on_conflict`.
     SpendInteraction {
         /// Which.
@@ -105,6 +114,18 @@ pub enum Change {
     },
     /// A row of the audit log.
     Audit(Event),
+}
+
+/// What a client makes and may use once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Spent {
+    /// RFC 7523 §3 no. 7: an assertion, by the hash of its `jti`.
+    ClientAssertion {
+        /// Whose: the identifiers of one client say nothing of another's.
+        client: ClientId,
+        /// The hash.
+        jti: Digest,
+    },
 }
 
 /// A grant about to be stored.

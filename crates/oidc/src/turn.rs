@@ -28,6 +28,11 @@ impl Turn {
         Secret::from_bytes(&self.bytes::<32>())
     }
 
+    /// 512 random bits as a base64url secret: a key for every HMAC (RFC 7518 §3.2).
+    pub fn mac_secret(&mut self) -> Secret {
+        Secret::from_bytes(&self.bytes::<64>())
+    }
+
     /// `N` random bytes.
     pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];

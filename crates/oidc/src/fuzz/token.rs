@@ -8,7 +8,8 @@ use crate::{
     token::{
         self, GrantRequest, Target,
         authorization_code::{self, CodeRequest, Loaded},
-        client_auth, client_credentials,
+        client_auth::{self, Expected},
+        client_credentials,
         refresh_token::{self, RefreshRequest, TokenState},
     },
 };
@@ -27,8 +28,11 @@ pub fn token(data: &[u8]) -> bool {
         }
     };
     let clients = clients();
-    let client = match client_auth::verify(clients.iter().find(|client| client.id.as_str() == id), &credentials) {
-        Ok(client) => client,
+    let named = clients.iter().find(|client| client.id.as_str() == id);
+    let audiences = [fixtures::realm().issuer];
+    let expected = Expected { audiences: &audiences, now: fixtures::now() };
+    let client = match client_auth::verify(named, &credentials, expected, None) {
+        Ok((client, _)) => client,
         Err(error) => {
             is_plain(&error);
             return false;

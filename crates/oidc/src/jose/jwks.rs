@@ -6,11 +6,14 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use josekit::{
     jwk::Jwk,
-    jws::{ES256, ES384, ES512, EdDSA, RS256},
+    jws::{self, ES256, ES384, ES512, EdDSA, RS256},
 };
 use serde_json::{Map, Value};
 
-use super::{Alg, JweAlg};
+use super::{
+    Alg, JweAlg,
+    keyring::{KeyringError, verifier},
+};
 
 /// No set is longer, in bytes.
 pub const LARGEST: usize = 65_536;
@@ -146,9 +149,20 @@ impl ClientKeys {
         self.0.iter().any(|entry| entry.jwk.key_id() == Some(kid))
     }
 
+    /// Whether one of the keys signed a token in compact form (RFC 7515 §7.1), by that algorithm and under that name.
+    pub fn signed(&self, token: &str, alg: Alg, kid: Option<&str>) -> bool {
+        self.verifying(alg, kid).into_iter().any(|key| {
+            let mut key = key.clone();
+            // A token that does not name its key may be any's of them.
+            let unnamed = key.set_parameter("kid", None);
+            let verifier = unnamed.map_err(KeyringError::from).and_then(|()| verifier(alg, &key));
+            verifier.is_ok_and(|verifier| jws::deserialize_compact(token, verifier.as_ref()).is_ok())
+        })
+    }
+
     /// The keys that may have made a signature, in the order of the set: of the name given, or else the first few that
     /// fit the algorithm.
-    pub fn verifying(&self, alg: Alg, kid: Option<&str>) -> Vec<&Jwk> {
+    fn verifying(&self, alg: Alg, kid: Option<&str>) -> Vec<&Jwk> {
         let fitting =
             self.0.iter().filter(|entry| entry.serves(KeyUse::Signature, alg.as_str(), entry.shape.verifies(alg)));
         let named = fitting.filter(|entry| kid.is_none_or(|kid| entry.jwk.key_id() == Some(kid)));

@@ -23,8 +23,18 @@ use crate::{
 };
 
 /// Parameters this endpoint knows; each may come once (RFC 6749 §3.2). `resource` may be repeated (RFC 8707 §2).
-const KNOWN: [&str; 8] =
-    ["grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "client_id", "client_secret"];
+const KNOWN: [&str; 10] = [
+    "grant_type",
+    "code",
+    "redirect_uri",
+    "code_verifier",
+    "refresh_token",
+    "scope",
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+];
 
 /// RFC 6749 §4.1.3, §4.4.2, §6: the grant types with a place in the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,13 +1,11 @@
-use josekit::{
-    jwk::{
-        Jwk,
-        alg::{ec::EcCurve, ecx::EcxCurve, ed::EdCurve},
-    },
-    jws::{ES256, EdDSA, RS256},
+use josekit::jwk::{
+    Jwk,
+    alg::{ec::EcCurve, ecx::EcxCurve, ed::EdCurve},
 };
 use serde_json::{Value, json};
 
 use super::*;
+use crate::jose::{KeyState, generate, keyring::signer};
 
 fn public(key: &Jwk) -> Value {
     Value::Object(key.to_public_key().unwrap().into())
@@ -103,26 +101,33 @@ fn what_a_key_says_of_itself() {
     assert_eq!(jwk.keys().collect::<Vec<_>>(), ["kty", "crv", "x", "y", "kid"], "nothing else is kept");
 }
 
-/// T2: what is handed out checks a signature of its private half.
+/// T2: the signature of a private half is known, by the algorithm and name asked for and no other.
 #[test]
-fn keys_check_signatures() {
-    let (rsa, p256) = (Jwk::generate_rsa_key(2_048).unwrap(), Jwk::generate_ec_key(EcCurve::P256).unwrap());
-    let ed = Jwk::generate_ed_key(EdCurve::Ed25519).unwrap();
-    let text = json!({ "keys": [public(&rsa), public(&p256), public(&ed)] }).to_string();
-    let keys = ClientKeys::parse(text.as_bytes()).unwrap();
-    let key = |alg| keys.verifying(Alg::parse(alg).unwrap(), None)[0];
-    let signed = [
-        (josekit::jws::JwsSigner::sign(&RS256.signer_from_jwk(&rsa).unwrap(), b"m").unwrap(), "RS256"),
-        (josekit::jws::JwsSigner::sign(&ES256.signer_from_jwk(&p256).unwrap(), b"m").unwrap(), "ES256"),
-        (josekit::jws::JwsSigner::sign(&EdDSA.signer_from_jwk(&ed).unwrap(), b"m").unwrap(), "EdDSA"),
-    ];
-    for (signature, alg) in signed {
-        let check: Box<dyn josekit::jws::JwsVerifier> = match alg {
-            "RS256" => Box::new(RS256.verifier_from_jwk(key(alg)).unwrap()),
-            "ES256" => Box::new(ES256.verifier_from_jwk(key(alg)).unwrap()),
-            _ => Box::new(EdDSA.verifier_from_jwk(key(alg)).unwrap()),
+fn signatures() {
+    let keys = [Alg::Rs256, Alg::Ps384, Alg::Es256, Alg::Es384, Alg::Es512, Alg::EdDsa]
+        .map(|alg| (alg, generate(alg, KeyState::Active).unwrap().private));
+    let bare = keys.clone().map(|(_, key)| with(public(&key), &json!({ "kid": key.key_id() })));
+    let set = set(&bare).unwrap();
+    let other = ClientKeys::from_value(&json!({ "keys": [ec(EcCurve::P256)] })).unwrap();
+    for (alg, key) in &keys {
+        let (kid, mut header) = (key.key_id().unwrap(), josekit::jws::JwsHeader::new());
+        let sign = |header: &josekit::jws::JwsHeader| {
+            let mut signer = signer(*alg, key).unwrap();
+            josekit::jws::serialize_compact(b"{}", header, signer.as_mut()).unwrap()
         };
-        assert!(check.verify(b"m", &signature).is_ok() && check.verify(b"n", &signature).is_err(), "{alg}");
+        let unnamed = sign(&header);
+        header.set_key_id(kid);
+        for token in [&unnamed, &sign(&header)] {
+            assert!(set.signed(token, *alg, None) && set.signed(token, *alg, Some(kid)), "{alg:?}");
+            assert!(!set.signed(token, *alg, Some("other")) && !other.signed(token, *alg, None), "{alg:?}");
+            for wrong in Alg::ALL.iter().filter(|wrong| *wrong != alg) {
+                assert!(!set.signed(token, *wrong, None), "{alg:?} {wrong:?}");
+            }
+            let changed = token.replacen('.', "A.", 1);
+            for bad in [changed.as_str(), &format!("{token}A"), &token[..token.len() - 8], "", "..", "a.b.c"] {
+                assert!(!set.signed(bad, *alg, None), "{alg:?} {bad}");
+            }
+        }
     }
 }
 
