@@ -39,6 +39,11 @@ impl Apply<signet_oidc::Change> for Tx<'_> {
                     self.remember_consent(account, client, &allowed, at)?;
                 }
                 Change::WithdrawConsent { account, client, at } => self.withdraw_consent(account, client, at)?,
+                Change::Spend { what, expires, on_conflict } => {
+                    if !self.spend(&what, expires)? {
+                        return Ok(Err(on_conflict));
+                    }
+                }
                 Change::SpendInteraction { interaction, expires, on_conflict } => {
                     if !self.spend_interaction(interaction, expires)? {
                         return Ok(Err(on_conflict));

@@ -5,7 +5,7 @@ use diesel::{
     prelude::*,
     sql_types::{Bool, Bytea, Int8, Nullable, Text, Uuid as SqlUuid},
 };
-use signet_oidc::{id::InteractionId, secret::Digest};
+use signet_oidc::{change::Spent, id::InteractionId, secret::Digest};
 
 use crate::{
     error::StoreError,
@@ -56,12 +56,24 @@ impl Tx<'_> {
 
     /// Spends an interaction's id; false when it was spent before.
     pub(crate) fn spend_interaction(&mut self, id: InteractionId, expires: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.remember(INTERACTION, "", &Digest::of(id.0.as_bytes()), expires)
+    }
+
+    /// Spends what a client made; false when it was spent before.
+    pub(crate) fn spend(&mut self, what: &Spent, expires: DateTime<Utc>) -> Result<bool, StoreError> {
+        match what {
+            Spent::ClientAssertion { client, jti } => self.remember("client_assertion", client.as_str(), jti, expires),
+        }
+    }
+
+    /// One statement. The day of the end is part of the key: one identifier must always come with the same end.
+    fn remember(&mut self, kind: &str, scope: &str, hash: &Digest, expires: DateTime<Utc>) -> Result<bool, StoreError> {
         let written = diesel::insert_into(spent::table)
             .values((
                 spent::realm_id.eq(self.realm.0),
-                spent::kind.eq(INTERACTION),
-                spent::scope.eq(""),
-                spent::hash.eq(digest(id)),
+                spent::kind.eq(kind),
+                spent::scope.eq(scope),
+                spent::hash.eq(hash.as_bytes().as_slice()),
                 spent::expires_on.eq(expires.date_naive()),
             ))
             .on_conflict_do_nothing()
