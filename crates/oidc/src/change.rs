@@ -229,6 +229,8 @@ events! {
         TokenRefused = "token.refused", refused;
         /// A client gave back a token; the detail says of which kind. With a refresh token all that its grant gave has ended.
         TokenRevoked = "token.revoked", success;
+        /// A client's assertion was presented a second time; it was refused.
+        AssertionReplayed = "client_assertion.replayed", refused;
         /// A person allowed a client what it asked for, and the client was given a code.
         ConsentGiven = "consent.given", success;
         /// A person refused a client what it asked for.

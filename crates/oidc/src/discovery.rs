@@ -17,6 +17,7 @@ pub fn document(realm: &Realm, acr_values: &[&str]) -> Value {
     // Initiating User Registration 1.0 §4.
     let create = realm.registration_open.then_some("create");
     let prompts: Vec<&str> = ["none", "login", "consent", "select_account"].into_iter().chain(create).collect();
+    let assertions: Vec<&str> = Alg::SIGNING.into_iter().chain(Alg::MAC).map(Alg::as_str).collect();
     json!({
         "issuer": realm.issuer,
         "authorization_endpoint": realm.url("/oauth/authorize"),
@@ -36,6 +37,9 @@ pub fn document(realm: &Realm, acr_values: &[&str]) -> Value {
         "token_endpoint_auth_methods_supported": ClientAuth::METHODS,
         "introspection_endpoint_auth_methods_supported": ClientAuth::confidential_methods().collect::<Vec<_>>(),
         "revocation_endpoint_auth_methods_supported": ClientAuth::METHODS,
+        "token_endpoint_auth_signing_alg_values_supported": assertions,
+        "introspection_endpoint_auth_signing_alg_values_supported": assertions,
+        "revocation_endpoint_auth_signing_alg_values_supported": assertions,
         "code_challenge_methods_supported": ["S256"],
         "acr_values_supported": acr_values,
         "prompt_values_supported": prompts,

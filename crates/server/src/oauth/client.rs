@@ -8,13 +8,13 @@ use actix_web::{
     web::{Data, Payload},
 };
 use signet_oidc::{
-    Call, Event, OAuthError,
+    Call, Change, ErrorCode, Event, OAuthError,
     change::{EventKind, EventResult},
     client::Client,
     id::ClientKey,
-    token::client_auth::{self, Credentials},
+    token::client_auth::{self, Credentials, Expected, Proof},
 };
-use signet_storage::{Actor, Origin, audit::Entry};
+use signet_storage::{Actor, Apply, Origin, audit::Entry};
 
 use super::EndpointError;
 use crate::{app::App, call, entropy, telemetry::metrics};
@@ -28,6 +28,8 @@ pub struct Asked {
     typed: Option<String>,
     /// Whether it showed that it is that client.
     authenticated: bool,
+    /// What must be spent before the request counts as that client's.
+    proof: Vec<Change>,
     /// Whether the decision left its own row.
     recorded: bool,
 }
@@ -38,6 +40,22 @@ impl Asked {
         self.recorded = recorded;
     }
 
+    /// What must be applied first in the transaction of the request, which goes no further where that meets a conflict:
+    /// the client's assertion was used before.
+    pub fn proof(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.proof)
+    }
+
+    /// Spends the client's assertion, for a request without a transaction of its own.
+    pub async fn prove(&mut self, app: &App, http: &HttpRequest) -> Result<(), EndpointError> {
+        let proof = self.proof();
+        if proof.is_empty() {
+            return Ok(());
+        }
+        let (mut turn, origin) = (entropy::turn()?, call::origin(http));
+        Ok(app.store.transaction(move |tx| tx.apply(proof, &mut turn, &origin)).await??)
+    }
+
     /// Leaves a row in the audit log, without a transaction: nothing else is written.
     fn refused(self, app: &App, http: &HttpRequest, error: &EndpointError) {
         let EndpointError::OAuth(error) = error else { return };
@@ -45,8 +63,10 @@ impl Asked {
         if self.recorded {
             return;
         }
+        // A client that is known and refused as itself showed an assertion a second time.
+        let replayed = self.authenticated && error.code == ErrorCode::InvalidClient;
         let event = Event {
-            kind: EventKind::TokenRefused,
+            kind: if replayed { EventKind::AssertionReplayed } else { EventKind::TokenRefused },
             result: EventResult::Refused,
             account: None,
             client: self.client,
@@ -56,13 +76,14 @@ impl Asked {
         };
         let entry = Entry { typed: self.typed, ..Entry::of(event, &mut turn) };
         // Who failed to show who it is, is nobody known.
-        let actor = (!self.authenticated).then_some(Actor::Anonymous);
+        let actor = (!self.authenticated || replayed).then_some(Actor::Anonymous);
         app.audit.push(entry, Origin { actor, ..call::origin(http) });
     }
 }
 
 /// Reads a request, authenticates its client and runs `work` for it; gives the refusal as the answer to send. Failures
-/// are limited per address and client (protocol O3), counted, and leave a row in the audit log.
+/// are limited per address and client (protocol O3), counted, and leave a row in the audit log. An assertion that `work`
+/// did not spend is spent before anything is answered.
 pub async fn serve<T, W>(app: &Data<App>, http: &HttpRequest, payload: Payload, work: W) -> Result<T, HttpResponse>
 where
     W: AsyncFnOnce(Call, Arc<Client>, &mut Asked) -> Result<T, EndpointError>,
@@ -91,8 +112,12 @@ where
     let named = read.as_ref().map(|(id, _)| id.clone()).unwrap_or_default();
     app.may_try(http, &named).await?;
     let result = async {
-        let client = authenticate(app, read?, asked).await?;
-        work(call, client, asked).await
+        let client = authenticate(app, http, read?, asked).await?;
+        let result = work(call, client, asked).await;
+        if matches!(result, Ok(_) | Err(EndpointError::OAuth(_))) {
+            asked.prove(app, http).await?;
+        }
+        result
     }
     .await;
     if let Err(EndpointError::OAuth(_)) = &result {
@@ -104,6 +129,7 @@ where
 /// Protocol T1: the client, if the request showed that it comes from it.
 async fn authenticate(
     app: &App,
+    http: &HttpRequest,
     (id, credentials): (String, Credentials),
     asked: &mut Asked,
 ) -> Result<Arc<Client>, EndpointError> {
@@ -113,9 +139,25 @@ async fn authenticate(
         // A secret in the wrong field is not kept.
         None => asked.typed = (!looks_like_a_secret(&id)).then_some(id),
     }
-    client_auth::verify(client.as_deref(), &credentials)?;
+    // OIDC Core §9, RFC 7523 §3: the issuer, the token endpoint, or the endpoint that is asked.
+    let realm = app.realm();
+    let audiences = [realm.issuer.clone(), realm.url("/oauth/token"), realm.url(http.path())];
+    let expected = Expected { audiences: &audiences, now: entropy::now() };
+    let keys = match (&client, &credentials) {
+        (Some(client), Credentials::Assertion(assertion))
+            if client_auth::needs_keys(Some(client), &credentials, expected) =>
+        {
+            app.client_keys(client, assertion.kid()).await
+        }
+        _ => None,
+    };
+    let (_, proof) = client_auth::verify(client.as_deref(), &credentials, expected, keys.as_deref())?;
     let client = client.ok_or_else(|| OAuthError::invalid_client("client authentication failed"))?;
     asked.authenticated = true;
+    asked.proof = match proof {
+        Proof::Repeatable => Vec::new(),
+        Proof::Once(change) => vec![change],
+    };
     Ok(client)
 }
 

@@ -11,12 +11,20 @@ use signet_oidc::{
     token::Presented,
 };
 
-use super::{EndpointError, client, private};
+use super::{
+    EndpointError,
+    client::{self, Asked},
+    private,
+};
 use crate::{app::App, entropy, guard::bearer};
 
 /// RFC 7662 §2.
 pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
-    let told = client::serve(&app, &http, payload, async |call, client, _| look(&app, &call, &client).await);
+    let told = client::serve(&app, &http, payload, async |call, client, asked: &mut Asked| {
+        introspect::permit(&client)?;
+        asked.prove(&app, &http).await?;
+        look(&app, &call, &client).await
+    });
     match told.await {
         Ok(introspection) => private(&introspection),
         Err(refusal) => refusal,
@@ -25,7 +33,6 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
 
 /// One statement at most: for the person's name, or for a refresh token.
 async fn look(app: &App, call: &Call, client: &Client) -> Result<Introspection, EndpointError> {
-    introspect::permit(client)?;
     let (realm, now) = (app.realm(), entropy::now());
     let facts = match Presented::read(&call.params)? {
         Presented::Jwt(token) => {

@@ -17,13 +17,17 @@ use signet_oidc::{
 };
 use signet_storage::Apply;
 
-use super::{EndpointError, client};
+use super::{
+    EndpointError,
+    client::{self, Asked},
+};
 use crate::{app::App, call, entropy, guard::bearer};
 
 /// RFC 7009 §2: whatever was sent, the answer is 200 and holds nothing.
 pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
-    let ended =
-        client::serve(&app, &http, payload, async |call, client, _| give_back(&app, &http, &call, client).await);
+    let ended = client::serve(&app, &http, payload, async |call, client, asked: &mut Asked| {
+        give_back((&app, &http), &call, client, asked).await
+    });
     match ended.await {
         Ok(()) => HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).finish(),
         Err(refusal) => refusal,
@@ -38,7 +42,12 @@ enum Sought {
     Refresh(Digest),
 }
 
-async fn give_back(app: &App, http: &HttpRequest, call: &Call, client: Arc<Client>) -> Result<(), EndpointError> {
+async fn give_back(
+    (app, http): (&App, &HttpRequest),
+    call: &Call,
+    client: Arc<Client>,
+    asked: &mut Asked,
+) -> Result<(), EndpointError> {
     let mut turn = entropy::turn()?;
     let origin = call::origin(http);
     let sought = match Presented::read(&call.params)? {
@@ -52,8 +61,13 @@ async fn give_back(app: &App, http: &HttpRequest, call: &Call, client: Arc<Clien
         }
         Presented::Opaque(token) => Sought::Refresh(token.digest()),
     };
-    app.store
+    let proof = asked.proof();
+    let replayed = app
+        .store
         .transaction(move |tx| {
+            if let Err(replayed) = tx.apply(proof, &mut turn, &origin)? {
+                return Ok(Err(replayed));
+            }
             let facts = match sought {
                 Sought::Access(claims) => {
                     let holder = claims.grant.map(|grant| tx.holder(grant)).transpose()?.flatten();
@@ -65,9 +79,8 @@ async fn give_back(app: &App, http: &HttpRequest, call: &Call, client: Arc<Clien
                 },
             };
             let changes = revoke::decide(&client, facts, turn.now());
-            let _ = tx.apply(changes, &mut turn, &origin)?;
-            Ok(())
+            tx.apply(changes, &mut turn, &origin)
         })
         .await?;
-    Ok(())
+    Ok(replayed?)
 }

@@ -56,7 +56,8 @@ async fn issue(
     let origin = call::origin(http);
     let request = match request {
         GrantRequest::Client(request) => {
-            // It changes nothing, so its row needs no transaction.
+            // It changes nothing else, so its row needs no transaction.
+            asked.prove(app, http).await?;
             let realm = app.realm();
             let target = own_target(app, &client, &call.params).await?;
             let Outcome { changes, verdict } =
@@ -71,11 +72,14 @@ async fn issue(
         }
         request => request,
     };
-    let shared = app.clone();
+    let (shared, proof) = (app.clone(), asked.proof());
     let params = call.params.clone();
     let (verdict, recorded): (Result<Issue, OAuthError>, bool) = app
         .store
         .transaction(move |tx| {
+            if let Err(replayed) = tx.apply(proof, &mut turn, &origin)? {
+                return Ok((Err(replayed), false));
+            }
             let now = turn.now();
             let realm = &shared.realm();
             let Outcome { changes, verdict } = match &request {

@@ -243,18 +243,29 @@ fn apply_clients(
     Ok(())
 }
 
+/// Whether a client of that method can have that secret.
+fn check_given(method: Option<&str>, given: &Secret) -> Result<(), AdminError> {
+    let wrong = |message| Err(AdminError::invalid("invalid_client_metadata", "token_endpoint_auth_method", message));
+    match method {
+        Some("none" | "private_key_jwt") => {
+            wrong("A client with `none` or `private_key_jwt` has no secret: take secret_file or secret_env away.")
+        }
+        // RFC 7518 §3.2: a key is as long as the hash, here the longest.
+        Some("client_secret_jwt") if given.expose().len() < 64 => {
+            wrong("client_secret_jwt needs a secret of 64 characters or more, such as `openssl rand -hex 32` makes.")
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What is done with one client, what changes, and the secret that was made for it.
 fn apply_client(
     act: &mut Act<'_, '_>,
     wanted: &ClientState,
     given: Option<Secret>,
 ) -> Result<(Action, Vec<String>, Option<Secret>), AdminError> {
-    if given.is_some() && wanted.token_endpoint_auth_method.as_deref() == Some("none") {
-        return Err(AdminError::invalid(
-            "invalid_client_metadata",
-            "token_endpoint_auth_method",
-            "A client with `none` has no secret: take secret_file or secret_env away.",
-        ));
+    if let Some(given) = &given {
+        check_given(wanted.token_endpoint_auth_method.as_deref(), given)?;
     }
     let id = ClientId::parse(&wanted.client_id).ok_or_else(|| {
         AdminError::invalid("invalid_client_metadata", "client_id", "Use 1 to 2048 bytes, no control characters.")

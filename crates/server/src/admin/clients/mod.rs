@@ -5,6 +5,7 @@ mod settings;
 mod view;
 
 use signet_oidc::{
+    Turn,
     change::EventKind,
     client::{Client, ClientAuth, ClientSecret},
     id::ClientId,
@@ -59,7 +60,7 @@ pub async fn rotate_secret(desk: &Desk, client_id: &str, how: RotateSecret) -> R
     let id = parse(client_id)?;
     desk.act(move |act| {
         let record = locked(act, &id)?;
-        let secret = act.turn.secret();
+        let secret = make_secret(record.client.auth.method(), act.turn);
         let Some(auth) = with_secret(&record.client.auth, &secret) else {
             return Err(AdminError::conflict(
                 "public_client",
@@ -136,9 +137,8 @@ pub(crate) fn create_in(
             "This address is Signet's own. Choose another.",
         ));
     }
-    let made = act.turn.secret();
     let settings = Settings::of_new(new)?.check(&act.desk.realm)?;
-    let secret = settings.wants_secret().then_some(made);
+    let secret = settings.wants_secret().then(|| make_secret(settings.auth_method(), act.turn));
     let client = settings.into_client(id, given.or(secret.as_ref()))?;
     within_reach(act, &client)?;
     let Some(written) = act.tx.create_client(&client, act.turn)? else {
@@ -180,7 +180,7 @@ pub(crate) fn write_settings(
         return Ok(ClientIssued { client: ClientView::of(&record), client_secret: None });
     }
     let shown = given.is_none();
-    let made = given.unwrap_or_else(|| act.turn.secret());
+    let made = given.unwrap_or_else(|| make_secret(settings.auth_method(), act.turn));
     let (client, secret) = settings.over(record.client, made)?;
     let secret = secret.filter(|_| shown);
     within_reach(act, &client)?;
@@ -210,6 +210,11 @@ pub(crate) fn set_secret(act: &mut Act<'_, '_>, id: &ClientId, given: &Secret) -
 /// Whether further members of a registration are known and have the right types.
 pub(crate) fn check_members(given: &serde_json::Map<String, serde_json::Value>) -> Result<(), AdminError> {
     members::read(&signet_oidc::client::ClientMetadata::default(), given.clone()).map(|_| ())
+}
+
+/// A secret for a method: what signs assertions is as long as the longest hash.
+fn make_secret(method: &str, turn: &mut Turn) -> Secret {
+    if method == "client_secret_jwt" { turn.mac_secret() } else { turn.secret() }
 }
 
 /// The same method with another secret; none where the method has none.

@@ -189,6 +189,11 @@ impl Settings {
         !["none", "private_key_jwt"].contains(&&*self.auth_method)
     }
 
+    /// How such a client authenticates.
+    pub(super) fn auth_method(&self) -> &str {
+        &self.auth_method
+    }
+
     /// A new client, with its secret where it needs one.
     pub(super) fn into_client(self, id: ClientId, secret: Option<&Secret>) -> Result<Client, AdminError> {
         let auth = self.auth(secret)?;
