@@ -1,6 +1,7 @@
 //! Statements of the operations that must stay cheap, BEGIN and COMMIT left out.
 
 use reqwest::{Method, StatusCode};
+use serde_json::json;
 
 use crate::scene::{Scene, header};
 use crate::support::prelude::*;
@@ -54,6 +55,59 @@ async fn exchange_and_refresh_take_at_most_four() {
         let repeated = scene.refresh(&first).await;
         assert!((1..=4).contains(&count(&repeated)), "a repeated refresh: {}", count(&repeated));
         flow::granted(repeated).await;
+    }
+}
+
+/// R-70, T2: a service takes none with a secret and one with an assertion, which is spent; whatever else an assertion
+/// authenticates takes that one more.
+#[tokio::test]
+async fn an_assertion_takes_one() {
+    for database in [Database::Postgres, Database::Embedded] {
+        let key = Signer::new("ES256", "k");
+        let grants = ["authorization_code", "refresh_token", "client_credentials"].map(str::to_owned).to_vec();
+        let spec = ClientSpec {
+            auth_method: Some("private_key_jwt".to_owned()),
+            grant_types: grants.clone(),
+            metadata: json!({ "jwks": signer::set(&[&key]) }),
+            ..ClientSpec::confidential()
+        };
+        let scene = Scene::on(database, spec).await;
+        let by_secret = scene.signet.client(ClientSpec { grant_types: grants, ..ClientSpec::confidential() }).await;
+        let own = [("grant_type", "client_credentials")];
+        // The client itself is read once, then kept.
+        for expected in [1, 0, 0] {
+            let answer = flow::token(&scene.signet, &by_secret, &own).await;
+            assert_eq!((answer.status(), count(&answer)), (StatusCode::OK, expected));
+        }
+        let ask = async |path: &str, fields: &[(&str, &str)]| {
+            let assertion = key.assertion(&scene.signet, &scene.client, json!({}));
+            let fields = [fields, &signer::fields(&assertion)].concat();
+            scene.signet.http().post(scene.signet.url(path)).form(&fields).send().await.expect("an answer")
+        };
+        for expected in [2, 1, 1] {
+            let answer = ask("/oauth/token", &own).await;
+            assert_eq!((answer.status(), count(&answer)), (StatusCode::OK, expected));
+        }
+        let request = scene.request().with("scope", "openid offline_access");
+        let code = scene.code(&mut scene.browser(), &request).await;
+        let answer = ask(
+            "/oauth/token",
+            &[
+                ("grant_type", "authorization_code"),
+                ("code", &code),
+                ("redirect_uri", &scene.client.redirect_uri),
+                ("code_verifier", &request.verifier),
+            ],
+        )
+        .await;
+        assert!((1..=5).contains(&count(&answer)), "exchange: {}", count(&answer));
+        let tokens = flow::granted(answer).await;
+        let refresh_token = flow::member(&tokens, "refresh_token");
+        let answer = ask("/oauth/token", &[("grant_type", "refresh_token"), ("refresh_token", refresh_token)]).await;
+        assert!((1..=5).contains(&count(&answer)), "refresh: {}", count(&answer));
+        let tokens = flow::granted(answer).await;
+        let answer = ask("/oauth/introspect", &[("token", flow::member(&tokens, "refresh_token"))]).await;
+        assert_eq!((answer.status(), count(&answer)), (StatusCode::OK, 2));
     }
 }
 

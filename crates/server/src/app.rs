@@ -1,11 +1,8 @@
 //! What every handler shares.
 
-use std::{
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Instant,
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
 use actix_web::web::Bytes;
@@ -15,7 +12,7 @@ use signet_identity::{UserId, password::PasswordPolicy};
 use signet_oidc::{
     client::Client,
     id::ClientId,
-    jose::{Keyring, KeyringError, jwks::ClientKeys},
+    jose::{Keyring, KeyringError},
     realm::Realm,
     resource::{Api, Apis},
     secret::DerivationKey,
@@ -75,7 +72,7 @@ pub struct App {
     pub audit: AuditQueue,
     live: ArcSwap<Live>,
     published: ArcSwap<Published>,
-    clients: Cache<ClientId, Arc<Known>>,
+    clients: Cache<ClientId, Arc<Client>>,
     /// What people and services may do.
     pub(crate) permissions: Permissions,
     /// APIs, and which audiences are none; forgotten when they change.
@@ -103,13 +100,6 @@ pub struct Published {
     pub jwks: (Bytes, String),
     /// The discovery document and its entity tag.
     pub discovery: (Bytes, String),
-}
-
-/// A client as it is kept for a while.
-struct Known {
-    client: Arc<Client>,
-    /// The set it registered by value, read when first needed.
-    keys: OnceLock<Option<Arc<ClientKeys>>>,
 }
 
 /// The parts an [`App`] is made from.
@@ -241,13 +231,13 @@ impl App {
     pub async fn client(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
         let Some(id) = ClientId::parse(id) else { return Ok(None) };
         self.store.be_current(crate::entropy::now()).await?;
-        if let Some(known) = self.clients.get(&id) {
-            return Ok(Some(Arc::clone(&known.client)));
+        if let Some(client) = self.clients.get(&id) {
+            return Ok(Some(client));
         }
         let (wanted, before) = (id.clone(), self.forgotten.load(Ordering::Acquire));
         let Some(client) = self.store.read(move |tx| tx.client(&wanted)).await? else { return Ok(None) };
         let client = Arc::new(client);
-        self.clients.insert(id.clone(), Arc::new(Known { client: Arc::clone(&client), keys: OnceLock::new() }));
+        self.clients.insert(id.clone(), Arc::clone(&client));
         // A change that was told while the row was read may have come after the reading.
         if self.forgotten.load(Ordering::Acquire) != before {
             self.clients.invalidate(&id);
@@ -299,20 +289,6 @@ impl App {
     pub fn forget_api(&self, identifier: &str) {
         self.forgotten.fetch_add(1, Ordering::AcqRel);
         self.apis.invalidate(identifier);
-    }
-
-    /// A client's public keys: those it registered, or those at its `jwks_uri`, read again where the one named is not
-    /// among them. `None` where it has none, or none can be had now; why is in the log.
-    pub async fn client_keys(&self, client: &Arc<Client>, kid: Option<&str>) -> Option<Arc<ClientKeys>> {
-        if let Some(uri) = &client.metadata.jwks_uri {
-            return self.key_sets.keys(uri, kid, Instant::now()).await.ok();
-        }
-        let set = client.metadata.jwks.as_ref()?;
-        let read = || ClientKeys::from_value(set).ok().map(Arc::new);
-        match self.clients.get(&client.id).filter(|known| Arc::ptr_eq(&known.client, client)) {
-            Some(known) => known.keys.get_or_init(read).clone(),
-            None => read(),
-        }
     }
 
     /// The account a subject names, from the cache or from the database. Unknown subjects are not cached.

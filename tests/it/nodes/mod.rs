@@ -1,5 +1,6 @@
 //! Two nodes of one installation: what one does, the other knows.
 
+mod assertions;
 mod keys;
 mod silence;
 mod spread;

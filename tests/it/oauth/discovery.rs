@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use reqwest::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use reqwest::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::scene::header;
 use crate::support::prelude::*;
@@ -30,6 +30,9 @@ const REGISTERED: &[&str] = &[
     "token_endpoint_auth_methods_supported",
     "introspection_endpoint_auth_methods_supported",
     "revocation_endpoint_auth_methods_supported",
+    "token_endpoint_auth_signing_alg_values_supported",
+    "introspection_endpoint_auth_signing_alg_values_supported",
+    "revocation_endpoint_auth_signing_alg_values_supported",
     "code_challenge_methods_supported",
     "acr_values_supported",
     "prompt_values_supported",
@@ -62,7 +65,7 @@ async fn the_document_is_the_same_under_its_three_names() {
         }
     }
     assert_eq!(document["authorization_response_iss_parameter_supported"], true);
-    assert_eq!(document["code_challenge_methods_supported"], serde_json::json!(["S256"]));
+    assert_eq!(document["code_challenge_methods_supported"], json!(["S256"]));
 }
 
 /// D3, R-31: every endpoint that is advertised is there, and what is not served is not advertised.
@@ -114,22 +117,31 @@ async fn the_key_set_is_public_and_cached() {
 async fn the_methods_of_client_authentication_are_advertised() {
     let signet = Signet::start(Database::Postgres).await;
     let document = json(&signet, &signet.url("/.well-known/openid-configuration")).await;
+    let key = Signer::new("ES256", "k");
     for (endpoint, path) in
         [("token", "/oauth/token"), ("introspection", "/oauth/introspect"), ("revocation", "/oauth/revoke")]
     {
-        let advertised = &document[format!("{endpoint}_endpoint_auth_methods_supported")];
-        for method in ["client_secret_basic", "client_secret_post", "none"] {
-            let spec = ClientSpec { auth_method: Some(method.to_owned()), ..ClientSpec::confidential() };
+        let advertised = document[format!("{endpoint}_endpoint_auth_methods_supported")].as_array().expect("methods");
+        for method in ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"] {
+            let mut spec = ClientSpec { auth_method: Some(method.to_owned()), ..ClientSpec::confidential() };
+            if method == "private_key_jwt" {
+                spec.metadata = json!({ "jwks": signer::set(&[&key]) });
+            }
             let client = signet.client(spec).await;
+            let assertion = match method {
+                "client_secret_jwt" => Signer::secret("HS256", &client).assertion(&signet, &client, json!({})),
+                _ => key.assertion(&signet, &client, json!({})),
+            };
             let mut fields = vec![("token", "x"), ("grant_type", "refresh_token"), ("refresh_token", "x")];
             let mut request = signet.http().post(signet.url(path));
             match (method, &client.secret) {
                 ("client_secret_basic", secret) => request = request.basic_auth(&client.id, secret.as_ref()),
+                ("client_secret_jwt" | "private_key_jwt", _) => fields.extend(signer::fields(&assertion)),
                 (_, Some(secret)) => fields.extend([("client_id", &*client.id), ("client_secret", secret)]),
                 (_, None) => fields.push(("client_id", &client.id)),
             }
             let status = request.form(&fields).send().await.expect("an answer").status();
-            let listed = advertised.as_array().expect("methods").contains(&Value::from(method));
+            let listed = advertised.contains(&Value::from(method));
             assert_eq!(listed, status != StatusCode::UNAUTHORIZED, "{endpoint} {method}: {status}");
         }
     }

@@ -3,6 +3,7 @@
 mod algorithms;
 mod authorize;
 mod claims;
+mod client_auth;
 mod discovery;
 mod hybrid;
 mod introspect;

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, USER_AGENT};
 use reqwest::{RequestBuilder, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::hunt::Hunt;
 use crate::scene::admin;
@@ -52,6 +52,7 @@ pub async fn drive(signet: &Signet, hunt: &mut Hunt) {
         driver.code_flow(client).await;
     }
     driver.client_credentials(&service).await;
+    driver.assertions().await;
     driver.link().await;
     driver.playground().await;
     driver.wrong_passwords().await;
@@ -133,6 +134,42 @@ impl Driver<'_> {
     async fn token(&mut self, client: &Client, fields: &[(&str, &str)]) -> (u16, Value) {
         self.exchange(client, fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
             .await
+    }
+
+    /// Assertions are secrets for as long as they are good; the secret behind one is stored sealed.
+    async fn assertions(&mut self) {
+        let key = Signer::new("ES256", "k");
+        for method in ["client_secret_jwt", "private_key_jwt"] {
+            let client = self
+                .client(ClientSpec {
+                    grant_types: vec!["client_credentials".to_owned()],
+                    redirect_uris: Vec::new(),
+                    auth_method: Some(method.to_owned()),
+                    metadata: match method {
+                        "private_key_jwt" => json!({ "jwks": signer::set(&[&key]) }),
+                        _ => Value::Null,
+                    },
+                    ..ClientSpec::confidential()
+                })
+                .await;
+            let signs = if client.secret.is_some() { Signer::secret("HS256", &client) } else { key.clone() };
+            let good = signs.assertion(self.signet, &client, json!({}));
+            let wrong = signs.assertion(self.signet, &client, json!({ "aud": "https://other.example" }));
+            let request = |assertion: &str| {
+                let fields = [&[("grant_type", "client_credentials")][..], &signer::fields(assertion)].concat();
+                self.signet.http().post(self.signet.url("/oauth/token")).form(&fields)
+            };
+            let requests = [request(&good), request(&good), request(&wrong)];
+            for assertion in [&good, &wrong] {
+                self.hunt.keep("client assertion", assertion);
+                self.hunt.keep("signature of a client assertion", assertion.split('.').nth(2).expect("a signature"));
+            }
+            let [first, again, other] = requests;
+            let answer = self.answered(first.send().await.expect("an answer")).await;
+            self.granted(answer);
+            self.refused(again).await;
+            self.refused(other).await;
+        }
     }
 
     /// From the request to the end of the session, each step also as it should not be.

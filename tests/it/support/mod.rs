@@ -12,7 +12,9 @@ pub mod port;
 pub mod postgres;
 pub mod redis;
 pub mod services;
+pub mod signer;
 pub mod signet;
+pub mod target;
 pub mod wait;
 
 #[cfg(test)]
@@ -28,6 +30,8 @@ pub mod prelude {
     pub use super::flow::AuthRequest;
     pub use super::postgres::PrivatePostgres;
     pub use super::redis::PrivateRedis;
+    pub use super::signer::{self, Signer};
     pub use super::signet::{Database, Signet};
+    pub use super::target::Target;
     pub use super::wait::{PATIENCE, eventually};
 }

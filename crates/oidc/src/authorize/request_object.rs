@@ -3,10 +3,7 @@
 //! Until an object's signature holds, nothing in it says where an error goes: that is for the parameters around it.
 
 use chrono::{DateTime, Utc};
-use josekit::{
-    jws::JwsVerifier,
-    jwt::{self, JwtPayload},
-};
+use josekit::jwt::{self, JwtPayload};
 use serde_json::{Map, Value};
 
 use super::{
@@ -17,7 +14,7 @@ use crate::{
     call::Params,
     client::{Client, ResponseType},
     error::{ErrorCode, OAuthError},
-    jose::{Alg, jwks::ClientKeys, verifier},
+    jose::{Alg, jwks::ClientKeys},
     policy::RequestObjects,
     realm::Realm,
 };
@@ -125,19 +122,13 @@ impl Object {
             let opened = jwt::decode_unsecured(&self.text);
             return opened.map(|(payload, _)| claims(payload)).map_err(|_| invalid("the request object is malformed"));
         }
-        let candidates = keys.map(|keys| keys.verifying(self.alg, self.kid())).unwrap_or_default();
+        let candidates = keys.map(|keys| keys.verifiers(self.alg, self.kid())).unwrap_or_default();
         if candidates.is_empty() {
             return Err(invalid("no key of this client fits the request object"));
         }
-        let checked = |check: Box<dyn JwsVerifier + Send + Sync>| jwt::decode_with_verifier(&self.text, &*check).ok();
         candidates
-            .into_iter()
-            .filter_map(|key| {
-                let mut key = key.clone();
-                // The key was chosen; josekit would insist on its name in the header.
-                key.set_parameter("kid", None).ok()?;
-                verifier(self.alg, &key).ok().and_then(checked)
-            })
+            .iter()
+            .filter_map(|check| jwt::decode_with_verifier(&self.text, check.as_ref()).ok())
             .map(|(payload, _)| claims(payload))
             .next()
             .ok_or_else(|| invalid("the signature of the request object does not hold"))

@@ -6,14 +6,11 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use josekit::{
     jwk::Jwk,
-    jws::{self, ES256, ES384, ES512, EdDSA, RS256},
+    jws::{self, ES256, ES384, ES512, EdDSA, JwsVerifier, RS256},
 };
 use serde_json::{Map, Value};
 
-use super::{
-    Alg, JweAlg,
-    keyring::{KeyringError, verifier},
-};
+use super::{Alg, JweAlg, keyring::verifier};
 
 /// No set is longer, in bytes.
 pub const LARGEST: usize = 65_536;
@@ -151,17 +148,21 @@ impl ClientKeys {
 
     /// Whether one of the keys signed a token in compact form (RFC 7515 §7.1), by that algorithm and under that name.
     pub fn signed(&self, token: &str, alg: Alg, kid: Option<&str>) -> bool {
-        self.verifying(alg, kid).into_iter().any(|key| {
-            let mut key = key.clone();
-            // A token that does not name its key may be any's of them.
-            let unnamed = key.set_parameter("kid", None);
-            let verifier = unnamed.map_err(KeyringError::from).and_then(|()| verifier(alg, &key));
-            verifier.is_ok_and(|verifier| jws::deserialize_compact(token, verifier.as_ref()).is_ok())
-        })
+        self.verifiers(alg, kid).iter().any(|check| jws::deserialize_compact(token, check.as_ref()).is_ok())
     }
 
-    /// The keys that may have made a signature, in the order of the set: of the name given, or else the first few that
-    /// fit the algorithm.
+    /// What checks signatures of the keys that may have made one, in the order of the set: of the key of the name given,
+    /// or else of the first few that fit the algorithm.
+    pub fn verifiers(&self, alg: Alg, kid: Option<&str>) -> Vec<Box<dyn JwsVerifier + Send + Sync>> {
+        let check = |key: &Jwk| {
+            let mut key = key.clone();
+            // The key was chosen; josekit would insist on its name in the header.
+            key.set_parameter("kid", None).ok()?;
+            verifier(alg, &key).ok()
+        };
+        self.verifying(alg, kid).into_iter().filter_map(check).collect()
+    }
+
     fn verifying(&self, alg: Alg, kid: Option<&str>) -> Vec<&Jwk> {
         let fitting =
             self.0.iter().filter(|entry| entry.serves(KeyUse::Signature, alg.as_str(), entry.shape.verifies(alg)));

@@ -12,7 +12,6 @@ pub use alg::{Alg, JweAlg, JweEnc};
 pub use claims::{AccessClaims, IdClaims};
 #[cfg(test)]
 pub(crate) use keyring::signer;
-pub(crate) use keyring::verifier;
 pub use keyring::{KeyMaterial, KeyState, Keyring, KeyringError, VerifyError, generate};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -1,7 +1,7 @@
 //! The client behind a request to the token, introspection or revocation endpoint: who it is, how often it failed, and
 //! what the audit log keeps of a refusal.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -147,7 +147,7 @@ async fn authenticate(
         (Some(client), Credentials::Assertion(assertion))
             if client_auth::needs_keys(Some(client), &credentials, expected) =>
         {
-            app.client_keys(client, assertion.kid()).await
+            app.key_sets.of(client, assertion.kid(), Instant::now()).await.ok()
         }
         _ => None,
     };
