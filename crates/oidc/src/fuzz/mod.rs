@@ -5,6 +5,7 @@
 
 mod authorize;
 mod claims;
+mod client_assertion;
 mod id_token_hint;
 #[cfg(test)]
 mod replay;
@@ -13,6 +14,7 @@ mod token;
 
 pub use authorize::authorize;
 pub use claims::claims;
+pub use client_assertion::client_assertion;
 pub use id_token_hint::id_token_hint;
 pub use request_object::request_object;
 pub use token::token;

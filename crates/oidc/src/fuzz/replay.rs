@@ -28,6 +28,12 @@ fn claims() {
     replay("claims", super::claims);
 }
 
+/// T1, T2: the seeds of clients' assertions.
+#[test]
+fn client_assertion() {
+    replay("client_assertion", super::client_assertion);
+}
+
 /// A14: the seeds of request objects.
 #[test]
 fn request_object() {
