@@ -63,11 +63,15 @@ fn accepted(text: &str, client: &Client) -> bool {
             return false;
         }
     };
-    let Proof::Once(Change::Spend { what: Spent::ClientAssertion { client: spent, .. }, expires, .. }) = proof else {
-        panic!("an assertion counts once: {text}")
+    // Whatever it is, it counts once and ends soon.
+    let spent = match proof {
+        Proof::Once(Change::Spend { what: Spent::ClientAssertion { client, .. }, expires, .. }) => {
+            Some((client, expires))
+        }
+        _ => None,
     };
-    let ahead = (expires - fixtures::now()).num_seconds();
-    assert!(spent == client.id && (1..=3_620).contains(&ahead), "{text}");
+    let ahead = spent.as_ref().map_or(0, |(_, expires)| (*expires - fixtures::now()).num_seconds());
+    assert!(spent.is_some_and(|(spent, _)| spent == client.id) && (1..=3_620).contains(&ahead), "{text}");
     true
 }
 
