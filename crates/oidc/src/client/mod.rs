@@ -63,7 +63,8 @@ impl ClientAuth {
     }
 
     /// Every method that can be registered; discovery is built from it.
-    pub const METHODS: [&'static str; 3] = ["client_secret_basic", "client_secret_post", "none"];
+    pub const METHODS: [&'static str; 5] =
+        ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"];
 
     /// Those by which a client shows who it is, for what public clients may not do.
     pub fn confidential_methods() -> impl Iterator<Item = &'static str> {
