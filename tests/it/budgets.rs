@@ -111,6 +111,26 @@ async fn an_assertion_takes_one() {
     }
 }
 
+/// that a client is limited to roles costs no statement where the roles are known.
+#[tokio::test]
+async fn a_limit_to_roles_costs_nothing() {
+    let limit = serde_json::json!({ "access_roles": ["admin"] });
+    let scene = Scene::with(ClientSpec::confidential().with_metadata(&limit)).await;
+    let mut browser = scene.browser();
+    let first = scene.grant(&mut browser, &scene.request()).await;
+    let request = scene.request();
+    let answer = browser.request(Method::GET, &request.url(&scene.signet)).send().await.expect("an answer");
+    assert!((1..=4).contains(&count(&answer)), "authorize: {}", count(&answer));
+    let callback = url::Url::parse(header(&answer, "location")).expect("a redirect");
+    let answer = scene.exchange(&flow::parameter(&callback, "code").expect("a code"), &request.verifier).await;
+    assert!((1..=4).contains(&count(&answer)), "exchange: {}", count(&answer));
+    let told = flow::introspect(&scene.signet, &scene.client, flow::member(&first, "refresh_token")).await;
+    assert_eq!(count(&told), 1, "introspection");
+    let answer = scene.refresh(&first).await;
+    assert!((1..=4).contains(&count(&answer)), "refresh: {}", count(&answer));
+    flow::granted(answer).await;
+}
+
 /// introspection takes at most one, for whoever asks and whatever is asked about; an access token without the
 /// person's name takes none.
 #[tokio::test]

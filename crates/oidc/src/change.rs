@@ -235,6 +235,8 @@ events! {
         ConsentGiven = "consent.given", success;
         /// A person refused a client what it asked for.
         ConsentDenied = "consent.denied", refused;
+        /// A person without any of the roles that a client is limited to was turned away.
+        AccessRefused = "access.refused", refused;
         /// What a person had allowed a client was withdrawn, and all that was given under it ended.
         ConsentWithdrawn = "consent.withdrawn", success;
         /// A person signed out.

@@ -131,6 +131,7 @@ fn is_good(client: &Client, loaded: &refresh_token::Loaded, now: DateTime<Utc>) 
         && loaded.expires > now
         && loaded.grant.state == GrantState::Active
         && loaded.account.active
+        && client.admits(&loaded.person.roles)
         && !loaded.session_over
 }
 
@@ -315,6 +316,12 @@ mod tests {
         let mut without = client();
         without.grant_types.retain(|name| name != GRANT_REFRESH);
         assert_eq!(told(&without, Facts::Refresh(Box::new(refresh()))), inactive);
+        let mut limited = client();
+        limited.metadata.access_roles = vec!["staff".into()];
+        assert_eq!(told(&limited, Facts::Refresh(Box::new(refresh()))), inactive, "for others");
+        let mut staff = refresh();
+        staff.loaded.person.roles = vec!["staff".into()];
+        assert_eq!(told(&limited, Facts::Refresh(Box::new(staff)))["active"], true);
         let narrow = Client { scopes: "openid".parse().unwrap(), ..client() };
         assert_eq!(told(&narrow, Facts::Refresh(Box::new(refresh())))["scope"], "openid");
     }

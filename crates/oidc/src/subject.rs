@@ -39,7 +39,7 @@ pub struct Person {
     pub groups: Vec<String>,
     /// what administrators keep of the account, a JSON object.
     pub metadata: Value,
-    /// The names of the account's roles, inherited ones included; only where a claim is made of them.
+    /// The names of the account's roles, inherited ones included; only where the client asks for them.
     pub roles: Vec<String>,
 }
 

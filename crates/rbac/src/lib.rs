@@ -12,4 +12,4 @@ pub use change::{Change, Event, EventKind, Holder};
 pub use hierarchy::{Hierarchy, RoleRefusal};
 pub use permission::{Permission, PermissionSyntax};
 pub use role::{BuiltInRole, Role, RoleId, RoleName};
-pub use set::PermissionSet;
+pub use set::{Held, PermissionSet};

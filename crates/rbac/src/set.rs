@@ -48,6 +48,15 @@ impl PermissionSet {
     }
 }
 
+/// What somebody has by roles, inherited ones included.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Held {
+    /// The names of the roles, in order.
+    pub roles: Vec<String>,
+    /// All that they allow.
+    pub permissions: PermissionSet,
+}
+
 impl Extend<Permission> for PermissionSet {
     fn extend<I: IntoIterator<Item = Permission>>(&mut self, permissions: I) {
         for permission in permissions {

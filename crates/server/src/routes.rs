@@ -9,7 +9,7 @@ use crate::{
         Audience::Issuer, Headers, Line, Service, api, delete, endpoint, get, head, install, page, patch, post, put,
     },
     oauth::{authorize, discovery, introspect, logout, revoke, token, userinfo},
-    pages::{self, account::applications, consent, home, interact, link, register, signin},
+    pages::{self, account::applications, consent, home, interact, link, no_access, register, signin},
     playground::handlers as playground_handlers,
     telemetry::endpoints,
 };
@@ -29,6 +29,7 @@ pub fn map() -> Vec<Service> {
             Headers::CONSENT,
             [get(consent::get).session(), post(consent::post).session().writes(CONSENT)],
         ),
+        page("/no-access", interaction, [get(no_access::get).session(), post(no_access::post).session()]),
         page("/continue", interaction, [get(interact::get).session().writes(CODE)]),
         page(
             "/account/applications",
@@ -184,8 +185,8 @@ const DISCOVERY: [&str; 3] = [
 const SIGN_IN: &[&str] = &["sign_in.succeeded", "sign_in.failed"];
 const LINK: &[&str] = &["sign_in_link.used", "sign_in_link.refused"];
 const REGISTER: &[&str] = &["account.registered"];
-const CODE: &[&str] = &["code.issued", "tokens.issued"];
-const CONSENT: &[&str] = &["consent.given", "consent.denied"];
+const CODE: &[&str] = &["code.issued", "tokens.issued", "access.refused"];
+const CONSENT: &[&str] = &["consent.given", "consent.denied", "access.refused"];
 const LOGOUT: &[&str] = &["session.ended"];
 const TOKEN: &[&str] = &[
     "code.redeemed",

@@ -1,11 +1,7 @@
 //! What claims about a person are made of.
 
 use chrono::{DateTime, Utc};
-use diesel::{
-    prelude::*,
-    query_builder::Query,
-    sql_types::{Int8, Text, Uuid as SqlUuid},
-};
+use diesel::prelude::*;
 use serde_json::Value;
 use signet_identity::user::UserState;
 use signet_oidc::{
@@ -18,7 +14,6 @@ use uuid::Uuid;
 use crate::{
     error::StoreError,
     schema::{grants, users},
-    statement::statement,
     store::Tx,
 };
 
@@ -79,21 +74,6 @@ impl PersonRow {
     }
 }
 
-statement! {
-    /// The names of the roles of an account, inherited ones included.
-    RoleNames {
-        realm: i64 => Int8,
-        user: Uuid => SqlUuid,
-    }
-    "WITH RECURSIVE held AS (SELECT role_id FROM user_roles WHERE user_id = {user} \
-     UNION SELECT parent_id FROM role_parents JOIN held ON held.role_id = role_parents.role_id) \
-     SELECT name FROM roles JOIN held ON held.role_id = roles.id WHERE realm_id = {realm} ORDER BY name"
-}
-
-impl Query for RoleNames {
-    type SqlType = Text;
-}
-
 impl Tx<'_> {
     /// An account, for claims. One statement.
     pub fn person(&mut self, account: AccountId) -> Result<Option<Person>, StoreError> {
@@ -122,10 +102,5 @@ impl Tx<'_> {
         let Some((user, person, claims)) = row else { return Ok(None) };
         let claims = claims.map(serde_json::from_value).transpose().map_err(|_| StoreError::Row("grant claims"))?;
         Ok(Some((AccountId(user), person.into_domain(), claims.unwrap_or_default())))
-    }
-
-    /// The names of an account's roles, inherited ones included. One statement.
-    pub fn role_names(&mut self, account: AccountId) -> Result<Vec<String>, StoreError> {
-        Ok(RoleNames { realm: self.realm.0, user: account.0 }.get_results(self.conn)?)
     }
 }

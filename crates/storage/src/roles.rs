@@ -4,12 +4,13 @@ use chrono::{DateTime, Duration, Utc};
 use diesel::{
     prelude::*,
     query_builder::Query,
-    sql_types::{Int8, Text, Uuid as SqlUuid},
+    sql_types::{Array, Int8, Text, Uuid as SqlUuid},
 };
+use serde_json::json;
 use signet_identity::{UserId, user::UserState};
 use signet_oidc::id::ClientKey;
 use signet_rbac::{
-    BuiltInRole, Hierarchy, Holder, Permission, PermissionSet, Role, RoleId,
+    BuiltInRole, Held, Hierarchy, Holder, Permission, PermissionSet, Role, RoleId,
     change::{NewRole, RoleTaken},
 };
 use uuid::Uuid;
@@ -17,7 +18,7 @@ use uuid::Uuid;
 use crate::{
     error::StoreError,
     notices::Announcement,
-    schema::{client_roles, role_parents, roles, user_roles, users},
+    schema::{client_roles, clients, role_parents, roles, user_roles, users},
     statement::statement,
     store::Tx,
 };
@@ -26,47 +27,64 @@ use crate::{
 const TOLD: Duration = Duration::days(1);
 
 statement! {
-    /// What an active account may do by its roles and all they inherit.
-    PermissionsOfUser {
+    /// The roles of an active account and all they inherit, with what each allows.
+    HeldByUser {
         realm: i64 => Int8,
         user: Uuid => SqlUuid,
     }
     "WITH RECURSIVE held AS (SELECT role_id FROM user_roles JOIN users ON users.id = user_id \
          WHERE user_id = {user} AND users.realm_id = {realm} AND users.state = 'active' \
          UNION SELECT parent_id FROM role_parents JOIN held ON held.role_id = role_parents.role_id) \
-     SELECT DISTINCT unnest(permissions) FROM roles JOIN held ON held.role_id = roles.id WHERE realm_id = {realm}"
+     SELECT name, permissions FROM roles JOIN held ON held.role_id = roles.id WHERE realm_id = {realm} ORDER BY name"
 }
 
-impl Query for PermissionsOfUser {
-    type SqlType = Text;
+impl Query for HeldByUser {
+    type SqlType = (Text, Array<Text>);
 }
 
 statement! {
-    /// What a client that is not disabled may do by its roles and all they inherit (R-49).
-    PermissionsOfClient {
+    /// The roles of a client that is not disabled and all they inherit, with what each allows (R-49).
+    HeldByClient {
         realm: i64 => Int8,
         client: i64 => Int8,
     }
     "WITH RECURSIVE held AS (SELECT role_id FROM client_roles JOIN clients ON clients.id = client_key \
          WHERE client_key = {client} AND clients.realm_id = {realm} AND clients.disabled_at IS NULL \
          UNION SELECT parent_id FROM role_parents JOIN held ON held.role_id = role_parents.role_id) \
-     SELECT DISTINCT unnest(permissions) FROM roles JOIN held ON held.role_id = roles.id WHERE realm_id = {realm}"
+     SELECT name, permissions FROM roles JOIN held ON held.role_id = roles.id WHERE realm_id = {realm} ORDER BY name"
 }
 
-impl Query for PermissionsOfClient {
-    type SqlType = Text;
+impl Query for HeldByClient {
+    type SqlType = (Text, Array<Text>);
 }
 
 impl Tx<'_> {
-    /// What somebody may do by roles, inherited ones included; nothing for an account that is not active and a client
-    /// that is disabled. One statement.
-    pub fn permissions_of(&mut self, holder: Holder) -> Result<PermissionSet, StoreError> {
+    /// What somebody has by roles, inherited ones included; nothing for an account that is not active and a client that is
+    /// disabled. One statement.
+    pub fn held_by(&mut self, holder: Holder) -> Result<Held, StoreError> {
         let realm = self.realm.0;
-        let texts: Vec<String> = match holder {
-            Holder::User(user) => PermissionsOfUser { realm, user: user.0 }.get_results(self.conn)?,
-            Holder::Client(client) => PermissionsOfClient { realm, client }.get_results(self.conn)?,
+        let rows: Vec<(String, Vec<String>)> = match holder {
+            Holder::User(user) => HeldByUser { realm, user: user.0 }.get_results(self.conn)?,
+            Holder::Client(client) => HeldByClient { realm, client }.get_results(self.conn)?,
         };
-        Ok(texts.iter().filter_map(|text| read(text)).collect())
+        let permissions = rows.iter().flat_map(|(_, texts)| texts).filter_map(|text| read(text)).collect();
+        Ok(Held { roles: rows.into_iter().map(|(name, _)| name).collect(), permissions })
+    }
+
+    /// What somebody may do by roles, like [`Tx::held_by`]. One statement.
+    pub fn permissions_of(&mut self, holder: Holder) -> Result<PermissionSet, StoreError> {
+        Ok(self.held_by(holder)?.permissions)
+    }
+
+    /// The identifier of a client that only holders of a role may use, if there is one (R-46). One statement.
+    pub fn client_limited_to(&mut self, role: &str) -> Result<Option<String>, StoreError> {
+        let found = clients::table
+            .filter(clients::realm_id.eq(self.realm.0))
+            .filter(clients::metadata.contains(json!({ "access_roles": [role] })))
+            .order(clients::client_id)
+            .select(clients::client_id)
+            .first(self.conn);
+        Ok(found.optional()?)
     }
 
     /// All roles. Two statements.

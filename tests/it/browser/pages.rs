@@ -44,3 +44,16 @@ async fn errors_have_a_page() {
     visitor.find("main a.button").await.click().await.expect("the way on");
     visitor.heading("One sign-in for your applications").await;
 }
+
+/// an application that is for others says so.
+#[tokio::test]
+async fn an_application_for_others_says_so() {
+    let visitor = Visitor::start(Database::Postgres).await;
+    let user = visitor.signet.user("ada").await;
+    let limit = serde_json::json!({ "access_roles": ["moderator"] });
+    let client = visitor.signet.client(ClientSpec::confidential().with_metadata(&limit)).await;
+    visitor.visit(&AuthRequest::new(&client).url(&visitor.signet)).await;
+    visitor.sign_in(&user.username).await;
+    visitor.heading("You may not use Test application").await;
+    visitor.inspect_closely("no-access").await;
+}

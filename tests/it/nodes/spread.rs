@@ -197,6 +197,41 @@ impl<'a> Administrator<'a> {
     }
 }
 
+/// A role taken on A, to which an application is limited, ends refreshing on B.
+async fn a_role_for_an_application(nodes: &Nodes, way: Way) -> bool {
+    let role = format!("crew-{}", flow::random().to_lowercase().replace('_', "-"));
+    nodes.a.cli_json(&["role", "create", &role, "--json"], "").await;
+    nodes.a.cli_json(&["role", "assign", &role, "--user", "admin", "--json"], "").await;
+    let limit = serde_json::json!({ "access_roles": [role] });
+    let client = nodes.a.client(ClientSpec::confidential().with_metadata(&limit)).await;
+    let tokens = within("  the role is there for A", async || {
+        let request = AuthRequest::new(&client);
+        let mut browser = Browser::new(&nodes.a);
+        let page = browser.get(request.url(&nodes.a)).await.page();
+        let page = flow::sign_in(&mut browser, &page, &crate::scene::admin()).await.page();
+        if page.url.path() != "/consent" {
+            return None;
+        }
+        let callback = browser.submit(&page, &[("decision", "allow")]).await.left();
+        let code = flow::parameter(&callback, "code").expect("a code");
+        Some(flow::granted(flow::exchange(&nodes.a, &client, &code, &request.verifier).await).await)
+    })
+    .await;
+    let active = async || {
+        let told = flow::introspect(&nodes.b, &client, flow::member(&tokens, "refresh_token")).await;
+        flow::granted(told).await["active"] == true
+    };
+    within("  the role is there for B", async || active().await.then_some(())).await;
+    let heard = by(way, nodes, async || {
+        nodes.a.cli_json(&["role", "remove", &role, "--user", "admin", "--json"], "").await;
+        within("a role taken on A ends refreshing on B", async || (!active().await).then_some(())).await;
+    })
+    .await;
+    let refreshed = flow::refresh(&nodes.b, &client, flow::member(&tokens, "refresh_token")).await;
+    assert_eq!(flow::refused(refreshed).await, (400, "invalid_grant".to_owned()));
+    heard
+}
+
 /// What a command beside the nodes does, both hear.
 async fn a_command(nodes: &Nodes, way: Way) -> bool {
     let service = service(&nodes.a).await;
@@ -226,6 +261,7 @@ async fn everything(nodes: &Nodes, way: Way) {
     heard(async || administrator.rotates_keys().await).await;
     heard(async || administrator.disables_a_client().await).await;
     heard(async || administrator.takes_a_role().await).await;
+    heard(async || a_role_for_an_application(nodes, way).await).await;
     heard(async || a_command(nodes, way).await).await;
 }
 

@@ -4,5 +4,6 @@ mod applications;
 mod consent;
 mod hostile;
 mod interaction;
+mod no_access;
 mod register;
 mod signin;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use reqwest::{Method, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::Url;
 
 use super::rows::rows;
@@ -31,7 +31,8 @@ struct Walk<'a> {
 type Expected<'a> = (&'a str, &'a str, Option<&'a str>, Option<&'a str>);
 
 /// Events of requests that are refused, or of what somebody refuses.
-const REFUSED: [&str; 6] = [
+const REFUSED: [&str; 7] = [
+    "access.refused",
     "sign_in.failed",
     "sign_in_link.refused",
     "consent.denied",
@@ -140,6 +141,37 @@ async fn straight_to_tokens(walk: &mut Walk<'_>, ada: &User) {
     walk.one(("GET", "/oauth/authorize"), &direct, expected).await;
 }
 
+/// An application for others: after a sign-in, without one, and where the role goes while consent is read.
+async fn turned_away(walk: &mut Walk<'_>, ada: &User) {
+    let signet = walk.signet;
+    let limit = json!({ "access_roles": ["moderator"] });
+    let app = signet.client(ClientSpec::confidential().with_metadata(&limit)).await;
+    let url = AuthRequest::new(&app).url(signet);
+    let expected = ("access.refused", "user", Some("ada"), Some(&*app.id));
+    let mut browser = Browser::new(signet);
+    let page = browser.get(&url).await.page();
+    let signed_in = post(&mut browser, &page, &[("username", "ada"), ("password", &ada.password)]).await;
+    walk.one(("GET", "/continue"), &onward(&browser, &signed_in).await, expected).await;
+    let direct = browser.request(Method::GET, &url).send().await.expect("an answer");
+    walk.one(("GET", "/oauth/authorize"), &direct, expected).await;
+
+    signet.cli_json(&["role", "assign", "moderator", "--user", "ada", "--json"], "").await;
+    let consent = leads_to(&mut browser, &url, "/consent").await;
+    signet.cli_json(&["role", "remove", "moderator", "--user", "ada", "--json"], "").await;
+    leads_to(&mut browser, &url, "/no-access").await;
+    let refused = post(&mut browser, &consent, &[("decision", "allow")]).await;
+    walk.one(("POST", "/consent"), &refused, expected).await;
+}
+
+/// Waits until a request leads to the page with this path.
+async fn leads_to(browser: &mut Browser, url: &Url, path: &str) -> Page {
+    eventually(PATIENCE, path, async || {
+        let page = browser.get(url).await.page();
+        (page.url.path() == path).then_some(page)
+    })
+    .await
+}
+
 /// each request by a person or an application that changes something, in the browser or at the token endpoint,
 /// writes one row, an event that its line of the table declares; and whatever a line declares is seen there.
 #[tokio::test]
@@ -210,6 +242,8 @@ async fn each_change_by_a_flow_writes_one_row() {
     let home = browser.get("/").await.page();
     let ended = post(&mut browser, &home, &[("decision", "signout")]).await;
     walk.one(("POST", "/oauth/logout"), &ended, ("session.ended", "user", person, None)).await;
+
+    turned_away(&mut walk, &ada).await;
 
     let page = browser.get(&url).await.page();
     flow::sign_in(&mut browser, &page, &ada).await.left();

@@ -45,6 +45,8 @@ pub struct Facts<'a> {
     pub client: &'a Client,
     /// The browser's session, if full and alive.
     pub session: Option<Session>,
+    /// The names of the person's roles, inherited ones included; only where the client asks for them.
+    pub roles: &'a [String],
     /// What the person allowed this client before.
     pub consented: Consented,
     /// How far the person has come.
@@ -68,6 +70,8 @@ pub enum Question {
     Register,
     /// Agree.
     Consent,
+    /// Learn that this application is for others.
+    NoAccess,
 }
 
 /// What comes next.
@@ -106,6 +110,10 @@ pub fn decide(request: &AuthorizeRequest, facts: &Facts<'_>, realm: &Realm, turn
     let subject = facts.client.subject_of(&session.account, facts.pairwise_key);
     if request.expected_subject.as_ref().is_some_and(|expected| *expected != subject) {
         return ask(Question::SignIn, ErrorCode::LoginRequired, "someone else is signed in");
+    }
+    if !facts.client.admits(facts.roles) {
+        let turned_away = ask(Question::NoAccess, ErrorCode::AccessDenied, "the person may not use this application");
+        return Outcome { changes: vec![no_access(facts.client, session)], ..turned_away };
     }
     if request.acr.essential && !request.acr.values.contains(&session.acr) {
         // OIDC Core §5.5.1.1: no factor of this person reaches it.
@@ -224,6 +232,30 @@ fn issue(
     let issue = Box::new(issue);
     changes.push(Change::IssueGrant(Box::new(new)));
     Outcome { changes, verdict: Ok(Next::Deliver { delivery: request.delivery(realm), issue }) }
+}
+
+/// a person without a role that the client is limited to came to use it.
+fn no_access(client: &Client, session: &Session) -> Change {
+    Change::Audit(Event {
+        kind: EventKind::AccessRefused,
+        result: EventResult::Refused,
+        account: Some(session.account.id),
+        client: Some(client.key),
+        session: Some(session.id),
+        grant: None,
+        detail: None,
+    })
+}
+
+/// the person goes back without access: `access_denied` goes to the client, the interaction is spent.
+pub fn turned_away(id: InteractionId, expires: DateTime<Utc>) -> Outcome<Change, Next> {
+    let spend = Change::SpendInteraction {
+        interaction: id,
+        expires,
+        on_conflict: OAuthError::invalid_request("this sign-in is already completed"),
+    };
+    let verdict = Err(OAuthError::new(ErrorCode::AccessDenied, "the person may not use this application"));
+    Outcome { changes: vec![spend], verdict }
 }
 
 /// The person refused: `access_denied` goes to the client, the interaction is spent.

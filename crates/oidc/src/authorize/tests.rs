@@ -9,10 +9,11 @@ use uuid::Uuid;
 
 use super::{
     AuthorizeError, AuthorizeRequest, Facts, Next, Question, ResponseMode, Stage, decide, needs_consent, read,
+    turned_away,
 };
 use crate::{
     call::Params,
-    change::{Change, Outcome},
+    change::{Change, EventKind, Outcome},
     client::{Client, ClientAuth, RESPONSE_TYPES},
     consent::Consented,
     error::ErrorCode,
@@ -131,12 +132,24 @@ fn allowed(scopes: &str) -> Consented {
 }
 
 fn run(extra: &str, client: &Client, session: Option<Session>, consented: &str, stage: Stage) -> Outcome<Change, Next> {
+    run_with((extra, &[]), client, session, consented, stage)
+}
+
+/// The same for somebody with these roles.
+fn run_with(
+    (extra, roles): (&str, &[String]),
+    client: &Client,
+    session: Option<Session>,
+    consented: &str,
+    stage: Stage,
+) -> Outcome<Change, Next> {
     let request = AuthorizeRequest { ..parse(&query(extra), client).unwrap() };
     let consented = allowed(consented);
     let key = key();
     let facts = Facts {
         client,
         session,
+        roles,
         consented,
         stage,
         person: None,
@@ -221,6 +234,44 @@ fn whom_consent_is_asked_for() {
     assert_eq!(asked(&run(extra, &confidential, Some(session()), "openid email", Stage::Arrived)), Ok(None));
 }
 
+/// who has none of the roles that a client is limited to learns it before anything else is asked, also after
+/// consent; with `prompt=none` it is `access_denied`. Either leaves a row in the log. First one signs in.
+#[test]
+fn a_client_for_others() {
+    let mut limited = client();
+    limited.metadata.access_roles = vec!["staff".into(), "partner".into()];
+    let roles = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    let agreed = Stage::Interacting {
+        id: InteractionId(Uuid::from_u128(9)),
+        started: now() - Duration::minutes(1),
+        expires: now() + Duration::minutes(1),
+        consented: true,
+    };
+    let denied = Err(ErrorCode::AccessDenied);
+    for (extra, held, signed_in, stage, expected) in [
+        ("", &["staff"] as &[&str], true, Stage::Arrived, Ok(None)),
+        ("", &["partner", "user"], true, Stage::Arrived, Ok(None)),
+        ("", &["user"], true, Stage::Arrived, Ok(Some(Question::NoAccess))),
+        ("", &["STAFF", "staff2"], true, Stage::Arrived, Ok(Some(Question::NoAccess))),
+        ("", &[], true, agreed, Ok(Some(Question::NoAccess))),
+        ("prompt=consent", &[], true, Stage::Arrived, Ok(Some(Question::NoAccess))),
+        ("prompt=none", &["user"], true, Stage::Arrived, denied),
+        ("prompt=none", &["staff"], true, Stage::Arrived, Ok(None)),
+        ("prompt=login", &[], true, Stage::Arrived, Ok(Some(Question::SignIn))),
+        ("", &["staff"], false, Stage::Arrived, Ok(Some(Question::SignIn))),
+        ("prompt=none", &[], false, Stage::Arrived, Err(ErrorCode::LoginRequired)),
+    ] {
+        let outcome = run_with((extra, &roles(held)), &limited, signed_in.then(session), "openid email", stage);
+        assert_eq!(asked(&outcome), expected, "{extra} {held:?}");
+        let turned = expected == denied || expected == Ok(Some(Question::NoAccess));
+        let recorded = matches!(&outcome.changes[..], [Change::Audit(event)] if event.kind == EventKind::AccessRefused);
+        assert_eq!(recorded, turned, "{extra} {held:?}");
+    }
+    let Outcome { changes, verdict } = turned_away(InteractionId(Uuid::from_u128(9)), now());
+    assert!(matches!(&changes[..], [Change::SpendInteraction { .. }]), "{changes:?}");
+    assert_eq!(verdict.map_err(|error| error.code).err(), Some(ErrorCode::AccessDenied));
+}
+
 /// A9: a hint that names someone else leads to sign-in, never to that other person's code.
 #[test]
 fn a_hint_for_someone_else() {
@@ -232,6 +283,7 @@ fn a_hint_for_someone_else() {
         let facts = Facts {
             client: &client,
             session: Some(session()),
+            roles: &[],
             consented: allowed("openid email"),
             stage: Stage::Arrived,
             person: None,

@@ -167,9 +167,16 @@ impl Client {
         if self.may_use_grant(GRANT_REFRESH) { permitted } else { permitted.without(OFFLINE_ACCESS) }
     }
 
-    /// whether a claim of its own is made of roles.
+    /// whether the roles of a person matter: who may use it, or a claim of its own made of them.
     pub fn wants_roles(&self) -> bool {
-        self.metadata.claims.values().any(|mapping| mapping.from == ClaimSource::Roles)
+        !self.metadata.access_roles.is_empty()
+            || self.metadata.claims.values().any(|mapping| mapping.from == ClaimSource::Roles)
+    }
+
+    /// whether somebody with these roles, inherited ones included, may use it.
+    pub fn admits(&self, roles: &[String]) -> bool {
+        let limit = &self.metadata.access_roles;
+        limit.is_empty() || limit.iter().any(|role| roles.contains(role))
     }
 
     /// Protocol A12: whether a single claim may be asked for: one of the token, one that a scope it may have releases, or one
@@ -308,6 +315,28 @@ mod tests {
             "https://app.example/ü",
         ] {
             assert!(check_redirect_uri(bad).is_err(), "{bad}");
+        }
+    }
+
+    /// everyone where there is no limit, else who has one of the roles, by its exact name.
+    #[test]
+    fn who_is_admitted() {
+        let mut client = crate::fixtures::client();
+        let admits = |client: &Client, roles: &[&str]| {
+            client.admits(&roles.iter().map(|&role| role.to_owned()).collect::<Vec<_>>())
+        };
+        assert!(!client.wants_roles() && admits(&client, &[]));
+        client.metadata.access_roles = vec!["staff".into(), "partner".into()];
+        assert!(client.wants_roles());
+        for (roles, expected) in [
+            (&["staff"] as &[&str], true),
+            (&["user", "partner"], true),
+            (&["user"], false),
+            (&[], false),
+            (&["Staff"], false),
+            (&["staff "], false),
+        ] {
+            assert_eq!(admits(&client, roles), expected, "{roles:?}");
         }
     }
 }

@@ -102,7 +102,8 @@ pub fn decide(
             }
         }
         Loaded::First { grant, account, person, expired, session_over } => {
-            let dead = expired || session_over || !account.active || grant.state != GrantState::Active;
+            let alive = account.active && grant.state == GrantState::Active && client.admits(&person.roles);
+            let dead = expired || session_over || !alive;
             let checked = if dead { Err(unknown()) } else { check(request, client, &grant) };
             match checked {
                 Ok(scopes) => redeem(client, &grant, (&scopes, target), (&account, &person), (realm, turn)),

@@ -83,7 +83,8 @@ pub fn decide(
     let Some(loaded) = loaded else { return Outcome::refuse(unknown()) };
     let Loaded { grant, account, .. } = &loaded;
     let now = turn.now();
-    if grant.state != GrantState::Active || !account.active || loaded.session_over {
+    let alive = account.active && grant.state == GrantState::Active && client.admits(&loaded.person.roles);
+    if !alive || loaded.session_over {
         return Outcome::refuse(unknown());
     }
     let repeated = match loaded.state {

@@ -340,3 +340,32 @@ fn trap_client_credentials_scope_is_invalid_scope() {
     assert_eq!(access["aud"], serde_json::json!(["app"]));
     assert_eq!(signed(&ask(None, &service).verdict.unwrap()).0["scope"], "invoices:read invoices:write");
 }
+
+/// without a role that the client is limited to no code is redeemed and nothing is refreshed; the refresh token is
+/// not used up.
+#[test]
+fn a_role_taken_away_gives_nothing() {
+    let mut limited = client();
+    limited.metadata.access_roles = vec!["staff".into()];
+    let with =
+        |roles: &[&str]| Person { roles: roles.iter().map(|&role| role.to_owned()).collect(), ..Person::default() };
+    for (roles, expected) in [(&["staff", "user"] as &[&str], None), (&["user"], Some(ErrorCode::InvalidGrant))] {
+        let code = Loaded::First {
+            grant: Box::new(grant()),
+            account: account(),
+            person: Box::new(with(roles)),
+            expired: false,
+            session_over: false,
+        };
+        let target = Target::default();
+        let sent = request(Some(REDIRECT), Some(VERIFIER));
+        let outcome = authorization_code::decide(&sent, &limited, (code, &target), &realm(), &mut turn());
+        assert_eq!((code_of(&outcome), revokes(&outcome)), (expected, expected.is_some()), "{roles:?}");
+
+        let token = refresh_token::Loaded { person: with(roles), ..loaded(TokenState::Fresh) };
+        let sent = RefreshRequest { token: Secret::new("token"), scope: None };
+        let sides = (&realm(), &mut turn());
+        let outcome = refresh_token::decide(&sent, &limited, (Some(token), &target), &key(), sides);
+        assert_eq!((code_of(&outcome), outcome.changes.is_empty()), (expected, expected.is_some()), "{roles:?}");
+    }
+}

@@ -199,6 +199,11 @@ pub fn delete_in(act: &mut Act<'_, '_>, name: &str) -> Result<(), AdminError> {
     let all = act.tx.hold_roles()?;
     let role = find(&all, name)?;
     all.check_delete(role.id).map_err(refuse)?;
+    // Whoever made a role of this name anew would decide who may use that client.
+    if let Some(client) = act.tx.client_limited_to(name)? {
+        let message = format!("Only holders of this role may use the client {client}. Change that first.");
+        return Err(AdminError::conflict("role_limits_client", message));
+    }
     reach(act.desk, &all, &role.permissions, &role.parents)?;
     keep(act, &all, &all.without(role.id).administrative(), None)?;
     done(act.apply(vec![Change::Delete(role.id), Change::Audit(event(EventKind::RoleDeleted, name))])?);

@@ -7,9 +7,12 @@ use std::sync::{
 
 use moka::sync::Cache;
 use signet_identity::UserId;
-use signet_oidc::id::ClientKey;
-use signet_rbac::{Holder, PermissionSet};
-use signet_storage::{StoreError, notices::Notice};
+use signet_oidc::{
+    client::Client,
+    id::{AccountId, ClientKey},
+};
+use signet_rbac::{Held, Holder};
+use signet_storage::{StoreError, Tx, notices::Notice};
 use uuid::Uuid;
 
 use crate::app::App;
@@ -34,7 +37,7 @@ impl From<Subject> for Holder {
 
 /// The cache. An entry counts only under the count of whole changes it was read under.
 pub(crate) struct Permissions {
-    cache: Cache<Subject, (u64, Arc<PermissionSet>)>,
+    cache: Cache<Subject, (u64, Arc<Held>)>,
     /// How often roles themselves have changed: raising it forgets everybody.
     whole: AtomicU64,
     /// How often anything was forgotten.
@@ -52,9 +55,9 @@ impl Default for Permissions {
 }
 
 impl Permissions {
-    fn get(&self, subject: Subject) -> Option<Arc<PermissionSet>> {
+    fn get(&self, subject: Subject) -> Option<Arc<Held>> {
         let whole = self.whole.load(Ordering::SeqCst);
-        self.cache.get(&subject).filter(|(under, _)| *under == whole).map(|(_, set)| set)
+        self.cache.get(&subject).filter(|(under, _)| *under == whole).map(|(_, held)| held)
     }
 
     /// What is to be known before reading: see [`Permissions::put`].
@@ -63,8 +66,8 @@ impl Permissions {
     }
 
     /// Keeps what was read after `mark`. What was forgotten meanwhile may be what was read: it is not kept.
-    fn put(&self, subject: Subject, (whole, any): (u64, u64), set: Arc<PermissionSet>) {
-        self.cache.insert(subject, (whole, set));
+    fn put(&self, subject: Subject, (whole, any): (u64, u64), held: Arc<Held>) {
+        self.cache.insert(subject, (whole, held));
         if self.any.load(Ordering::SeqCst) != any {
             self.cache.invalidate(&subject);
         }
@@ -92,20 +95,52 @@ fn named(key: &str) -> Option<Subject> {
 }
 
 impl App {
-    /// What somebody may do by roles: nothing for who is locked, disabled or unknown. No statement where it is cached;
-    /// where the change channel has been silent for five seconds the database is asked.
-    pub async fn permissions_of(&self, subject: Subject) -> Result<Arc<PermissionSet>, StoreError> {
-        let hears = self.store.hears();
-        if hears && let Some(set) = self.permissions.get(subject) {
-            return Ok(set);
+    /// What somebody has by roles: nothing for who is locked, disabled or unknown. No statement where it is cached; where
+    /// the change channel has been silent for five seconds the database is asked.
+    pub async fn held_by(&self, subject: Subject) -> Result<Arc<Held>, StoreError> {
+        if let Some(held) = self.known(subject) {
+            return Ok(held);
         }
-        let mark = self.permissions.mark();
-        let set = Arc::new(self.store.read(move |tx| tx.permissions_of(subject.into())).await?);
-        // What was read while deaf may have changed unheard before the channel is read again.
-        if hears {
-            self.permissions.put(subject, mark, Arc::clone(&set));
+        let mark = self.mark();
+        let held = self.store.read(move |tx| tx.held_by(subject.into())).await?;
+        Ok(self.keep(subject, mark, held))
+    }
+
+    /// The same within a transaction.
+    pub fn held_within(&self, tx: &mut Tx<'_>, subject: Subject) -> Result<Arc<Held>, StoreError> {
+        if let Some(held) = self.known(subject) {
+            return Ok(held);
         }
-        Ok(set)
+        let mark = self.mark();
+        let held = tx.held_by(subject.into())?;
+        Ok(self.keep(subject, mark, held))
+    }
+
+    /// The names of a person's roles, inherited ones included, within a transaction. None are looked for where the client
+    /// does not ask for them.
+    pub fn roles_for(&self, tx: &mut Tx<'_>, client: &Client, account: AccountId) -> Result<Vec<String>, StoreError> {
+        if !client.wants_roles() {
+            return Ok(Vec::new());
+        }
+        Ok(self.held_within(tx, Subject::User(UserId(account.0)))?.roles.clone())
+    }
+
+    fn known(&self, subject: Subject) -> Option<Arc<Held>> {
+        if self.store.hears() { self.permissions.get(subject) } else { None }
+    }
+
+    /// What is to be known before reading. None while deaf: what is read then may change unheard before the channel is
+    /// read again.
+    fn mark(&self) -> Option<(u64, u64)> {
+        self.store.hears().then(|| self.permissions.mark())
+    }
+
+    fn keep(&self, subject: Subject, mark: Option<(u64, u64)>, held: Held) -> Arc<Held> {
+        let held = Arc::new(held);
+        if let Some(mark) = mark {
+            self.permissions.put(subject, mark, Arc::clone(&held));
+        }
+        held
     }
 
     /// Forgets what everybody may do.
@@ -125,8 +160,9 @@ impl App {
 mod tests {
     use super::*;
 
-    fn set(text: &str) -> Arc<PermissionSet> {
-        Arc::new(text.parse::<signet_rbac::Permission>().into_iter().collect())
+    fn set(text: &str) -> Arc<Held> {
+        let permissions = text.parse::<signet_rbac::Permission>().into_iter().collect();
+        Arc::new(Held { roles: vec!["a".to_owned()], permissions })
     }
 
     /// what is forgotten is not answered again, also where it was being read at that moment.

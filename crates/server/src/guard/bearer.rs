@@ -160,12 +160,12 @@ pub(super) async fn for_api(app: &App, http: &HttpRequest, permission: &Permissi
     }
     let client = app.client(&claims.client_id).await?.filter(|client| !client.disabled).ok_or_else(token_refused)?;
     let subject = subject(app, &claims, client.key).await?;
-    let held = app.permissions_of(subject).await?;
-    if !held.allows(permission) {
+    let held = app.held_by(subject).await?;
+    if !held.permissions.allows(permission) {
         let detail = format!("No role of the token's holder allows {permission}. An administrator can assign one.");
         return Err(Problem::new(403, "permission_missing", detail));
     }
-    let permissions = Arc::new(held.narrowed(&ceiling));
+    let permissions = Arc::new(held.permissions.narrowed(&ceiling));
     Ok(Caller { subject, client: client.key, client_id: client.id.clone(), permissions })
 }
 

@@ -86,10 +86,8 @@ async fn issue(
                 GrantRequest::Code(request) => {
                     let until = (now + Policy::LONGEST_ACCESS_TOKEN, now + realm.policy.refresh_token_lifetime);
                     let mut loaded = tx.load_code(&request.code.digest(), client.key, now, until)?;
-                    if let authorization_code::Loaded::First { account, person, .. } = &mut loaded
-                        && client.wants_roles()
-                    {
-                        person.roles = tx.role_names(account.id)?;
+                    if let authorization_code::Loaded::First { account, person, .. } = &mut loaded {
+                        person.roles = shared.roles_for(tx, &client, account.id)?;
                     }
                     let granted = match &loaded {
                         authorization_code::Loaded::First { grant, .. } => Some(&*grant.resources),
@@ -102,8 +100,8 @@ async fn issue(
                 }
                 GrantRequest::Refresh(request) => {
                     let mut loaded = tx.load_refresh(&request.token.digest(), client.key, now)?;
-                    if let Some(loaded) = loaded.as_mut().filter(|_| client.wants_roles()) {
-                        loaded.person.roles = tx.role_names(loaded.account.id)?;
+                    if let Some(loaded) = &mut loaded {
+                        loaded.person.roles = shared.roles_for(tx, &client, loaded.account.id)?;
                     }
                     let granted = loaded.as_ref().map(|loaded| &*loaded.grant.resources);
                     match target(&shared, tx, &client, (&params, granted))? {

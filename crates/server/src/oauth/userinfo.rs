@@ -18,7 +18,7 @@ pub async fn handle(app: Data<App>, http: HttpRequest, Bearer(token): Bearer) ->
 }
 
 /// OIDC Core §5.3.2: JSON, or a signed JWT where the client registered an algorithm.
-async fn answer(app: &App, token: &AccessClaims) -> Result<HttpResponse, EndpointError> {
+async fn answer(app: &Data<App>, token: &AccessClaims) -> Result<HttpResponse, EndpointError> {
     let client = app.client(&token.client_id).await?.filter(|client| !client.disabled).ok_or_else(invalid)?;
     let claims = claims(app, token, Arc::clone(&client)).await?;
     let mut response = HttpResponse::Ok();
@@ -32,16 +32,18 @@ async fn answer(app: &App, token: &AccessClaims) -> Result<HttpResponse, Endpoin
     Ok(response.content_type("application/jwt").body(jwt))
 }
 
-async fn claims(app: &App, token: &AccessClaims, client: Arc<Client>) -> Result<Map<String, Value>, EndpointError> {
+async fn claims(
+    app: &Data<App>,
+    token: &AccessClaims,
+    client: Arc<Client>,
+) -> Result<Map<String, Value>, EndpointError> {
     let grant = token.grant.ok_or_else(invalid)?;
-    let roles = client.wants_roles();
+    let (shared, asks) = (app.clone(), Arc::clone(&client));
     let found = app
         .store
         .read(move |tx| {
             let Some((account, mut person, request)) = tx.person_of_grant(grant)? else { return Ok(None) };
-            if roles {
-                person.roles = tx.role_names(account)?;
-            }
+            person.roles = shared.roles_for(tx, &asks, account)?;
             Ok(Some((person, request)))
         })
         .await?;

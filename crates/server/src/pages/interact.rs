@@ -213,7 +213,11 @@ pub async fn proceed(
                         consented: agreed,
                     };
                 }
-                let person = person(tx, &request, &client, session.as_ref())?;
+                let roles = match &session {
+                    Some(session) => shared.roles_for(tx, &client, session.account.id)?,
+                    None => Vec::new(),
+                };
+                let person = person(tx, (&request, &client), session.as_ref(), &roles)?;
                 let target = if request.response_type.token && session.is_some() {
                     shared.target(tx, &client, (Vec::new(), &request.resources))?
                 } else {
@@ -222,6 +226,7 @@ pub async fn proceed(
                 let facts = Facts {
                     client: &client,
                     session,
+                    roles: &roles,
                     consented,
                     stage,
                     person,
@@ -248,6 +253,7 @@ pub async fn proceed(
         let facts = Facts {
             client: &client,
             session: None,
+            roles: &[],
             consented: Consented::default(),
             stage,
             person: None,
@@ -261,19 +267,16 @@ pub async fn proceed(
     respond(app, http, decided, (asked, delivery, sealed), &mut turn).await
 }
 
-/// Who is signed in, where the answer says something of the person: one statement, and one more for roles.
+/// Who is signed in, where the answer says something of the person. One statement.
 fn person(
     tx: &mut Tx<'_>,
-    request: &AuthorizeRequest,
-    client: &Client,
+    (request, client): (&AuthorizeRequest, &Client),
     session: Option<&Session>,
+    roles: &[String],
 ) -> Result<Option<Person>, StoreError> {
     let Some(session) = session.filter(|_| authorize::wants_person(request, client)) else { return Ok(None) };
-    let mut person = tx.person(session.account.id)?;
-    if let Some(person) = person.as_mut().filter(|_| client.wants_roles()) {
-        person.roles = tx.role_names(session.account.id)?;
-    }
-    Ok(person)
+    let person = tx.person(session.account.id)?;
+    Ok(person.map(|person| Person { roles: roles.to_vec(), ..person }))
 }
 
 /// Shows the page that is asked for, or sends the person back.
@@ -304,6 +307,7 @@ async fn respond(
                 Question::SignIn => "/signin",
                 Question::Register => "/register",
                 Question::Consent => "/consent",
+                Question::NoAccess => "/no-access",
             };
             let mut response = see_other(&href(path, &sealed));
             if let Some(browser) = fresh {
@@ -316,7 +320,7 @@ async fn respond(
 
 /// To the application. The browser's cookie is set again: at that, browsers drop the pages that they keep whole for the
 /// way back, and ask us, who say that the sign-in is completed.
-fn leave(app: &App, http: &HttpRequest, answer: authorize::Answer) -> Result<HttpResponse, PageError> {
+pub(super) fn leave(app: &App, http: &HttpRequest, answer: authorize::Answer) -> Result<HttpResponse, PageError> {
     let mut response = deliver::send(app, answer)?;
     if let Some(browser) = app.cookies.browser(http) {
         let _ = response.add_cookie(&app.cookies.set_browser(&browser));

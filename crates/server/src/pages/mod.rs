@@ -6,6 +6,7 @@ pub mod deliver;
 pub mod home;
 pub mod interact;
 pub mod link;
+pub mod no_access;
 pub mod register;
 pub mod signin;
 pub mod view;

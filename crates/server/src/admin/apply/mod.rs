@@ -158,6 +158,10 @@ fn work(act: &mut Act<'_, '_>, state: &State, secrets: &Secrets) -> Result<Appli
     if let Some(section) = &state.clients {
         apply_clients(act, section, secrets, &mut applied)?;
     }
+    // A role goes once no client of the file is limited to it any more.
+    if let Some(section) = state.roles.as_ref().filter(|section| section.prune) {
+        roles::prune(act, section, &mut applied.plan)?;
+    }
     Ok(applied)
 }
 

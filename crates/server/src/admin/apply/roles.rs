@@ -12,7 +12,7 @@ use crate::admin::{
 
 const KIND: &str = "role";
 
-/// Makes and changes them, parents first, and takes away what is not listed. Whatever a role inherits is as the file
+/// Makes and changes them, parents first. Whatever a role inherits is as the file
 /// says by the time the role is: no parent that the file drops closes a cycle.
 pub(super) fn apply(act: &mut Act<'_, '_>, section: &Section<NewRole>, plan: &mut Plan) -> Result<(), AdminError> {
     let stored = act.tx.hold_roles()?;
@@ -24,7 +24,7 @@ pub(super) fn apply(act: &mut Act<'_, '_>, section: &Section<NewRole>, plan: &mu
             plan.note(Action::Create, KIND, &wanted.name, Vec::new());
         }
     }
-    if section.prune { prune(act, section, plan) } else { Ok(()) }
+    Ok(())
 }
 
 /// The roles of the file, each after those it inherits from; otherwise as they are listed.
@@ -88,7 +88,7 @@ fn differences(before: &RoleView, after: &RoleView) -> Vec<String> {
 }
 
 /// Those that nobody inherits from go first.
-fn prune(act: &mut Act<'_, '_>, section: &Section<NewRole>, plan: &mut Plan) -> Result<(), AdminError> {
+pub(super) fn prune(act: &mut Act<'_, '_>, section: &Section<NewRole>, plan: &mut Plan) -> Result<(), AdminError> {
     loop {
         let all = act.tx.hold_roles()?;
         let gone: Vec<_> = all

@@ -141,6 +141,7 @@ pub(crate) fn create_in(
     let secret = settings.wants_secret().then(|| make_secret(settings.auth_method(), act.turn));
     let client = settings.into_client(id, given.or(secret.as_ref()))?;
     within_reach(act, &client)?;
+    access_roles_exist(act, &client)?;
     let Some(written) = act.tx.create_client(&client, act.turn)? else {
         return Err(AdminError::conflict("client_exists", "There is a client with this identifier. Choose another."));
     };
@@ -184,6 +185,9 @@ pub(crate) fn write_settings(
     let (client, secret) = settings.over(record.client, made)?;
     let secret = secret.filter(|_| shown);
     within_reach(act, &client)?;
+    if changed.iter().any(|name| name == "access_roles") {
+        access_roles_exist(act, &client)?;
+    }
     let at = act.turn.now();
     // What people agreed to was another audience: nothing given for that one counts for this one.
     if changed.iter().any(|name| name == "default_audience") {
@@ -265,6 +269,22 @@ fn within_reach(act: &mut Act<'_, '_>, client: &Client) -> Result<(), AdminError
         "above_own_permissions",
         "This client may do, or be allowed, more than you may. Ask somebody who holds those permissions.",
     ))
+}
+
+/// the roles a client is limited to are there, and stay until this is written.
+fn access_roles_exist(act: &mut Act<'_, '_>, client: &Client) -> Result<(), AdminError> {
+    let wanted = &client.metadata.access_roles;
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let all = act.tx.hold_roles()?;
+    match wanted.iter().find(|name| all.named(name).is_none()) {
+        None => Ok(()),
+        Some(unknown) => {
+            let message = format!("There is no role {unknown:?}. Make it first, or name one that is there.");
+            Err(AdminError::invalid("role_unknown", "access_roles", message))
+        }
+    }
 }
 
 /// How the audit log names a client.

@@ -15,6 +15,10 @@ fn page() -> Page {
     Page { title: h(), nonce: h(), issuer_host: h(), request_id: h() }
 }
 
+fn no_access() -> NoAccess {
+    NoAccess { page: page(), csrf: h(), interaction: h(), client_name: h(), account: h(), switch_href: h() }
+}
+
 fn applications() -> Applications {
     Applications {
         page: page(),
@@ -38,7 +42,7 @@ fn applications() -> Applications {
 fn hostile_pages() -> Vec<(&'static str, String)> {
     let fields = ["username", "email", "password", "form"];
     let errors = fields.map(|field| FieldError { field, message: h() });
-    let pages: [(&str, askama::Result<String>); 9] = [
+    let pages: [(&str, askama::Result<String>); 10] = [
         (
             "signin",
             SignIn {
@@ -87,6 +91,7 @@ fn hostile_pages() -> Vec<(&'static str, String)> {
             .render(),
         ),
         ("applications", applications().render()),
+        ("no access", no_access().render()),
         (
             "message",
             Message {
@@ -244,6 +249,7 @@ fn forms_keep_their_contract() {
         ("signin", "form[method=post][action='/signin']", &["username", "password"]),
         ("register", "form[method=post][action='/register']", &["username", "email", "password"]),
         ("consent", "form[method=post][action='/consent']", &[]),
+        ("no access", "form[method=post][action='/no-access']", &[]),
         ("applications", "form[method=post][action='/account/applications']", &[]),
         ("signout", "form[method=post][action='/oauth/logout']", &[]),
         ("home, signed in", "form[method=post][action='/oauth/logout']", &[]),
