@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::keys;
 use super::party::Party;
 use crate::scene::Scene;
 use crate::support::prelude::*;
@@ -103,5 +104,32 @@ async fn introspection_and_revocation() {
         assert_eq!(result["taken"], json!([true, "insufficient_scope", "invalid_token"]), "{method}");
         assert_eq!(result["revoked"], json!([200, 200]), "{method}");
         assert_eq!(flow::member(&result["refreshed"], "error"), "invalid_grant", "{method}");
+    }
+}
+
+/// T1, T2: a service shows who it is by assertions that the library addresses to the token endpoint, good for an hour.
+#[tokio::test]
+async fn assertions() {
+    for alg in ["HS256", "RS256", "ES256"] {
+        let mut settings = json!({ "auth_method": "client_secret_jwt", "scope": "reports:read" });
+        let mut metadata = json!({});
+        if alg != "HS256" {
+            let (private, public) = keys::pair(alg);
+            metadata["jwks"] = public;
+            settings["auth_method"] = json!("private_key_jwt");
+            settings["private_key"] = private;
+        }
+        let spec = ClientSpec {
+            grant_types: vec!["client_credentials".to_owned()],
+            scopes: vec!["reports:read".to_owned()],
+            redirect_uris: Vec::new(),
+            metadata,
+            ..with_method(flow::member(&settings, "auth_method"))
+        };
+        let scene = Scene::tls(spec).await;
+        let result = Party::python(&scene, "assertion", &settings).result().await;
+        for token in result["tokens"].as_array().expect("two tokens") {
+            assert_eq!(flow::member(token, "scope"), "reports:read", "{alg}");
+        }
     }
 }

@@ -211,6 +211,25 @@ async fn signed_request_objects() {
     }
 }
 
+/// T1, T2: assertions signed with the secret, and with the client's key by each kind of key that the library signs with.
+#[tokio::test]
+async fn assertions() {
+    for alg in ["HS256", "RS256", "PS256", "ES256"] {
+        let mut settings = json!({ "auth_method": "client_secret_jwt", "scope": SCOPE });
+        let mut metadata = json!({ "token_endpoint_auth_signing_alg": alg });
+        if alg != "HS256" {
+            let (private, public) = keys::pair(alg);
+            metadata["jwks"] = public;
+            settings["auth_method"] = json!("private_key_jwt");
+            settings["private_key"] = private;
+        }
+        let spec = ClientSpec { metadata, ..with_method(flow::member(&settings, "auth_method")) };
+        let scene = Scene::tls(spec).await;
+        let result = run(&scene, "code", &settings, 1).await;
+        assert_eq!(flow::member(&result["userinfo"], "email"), scene.user.email, "{alg}");
+    }
+}
+
 /// R-32, T7: a service gets a token for itself, and nothing to refresh.
 #[tokio::test]
 async fn client_credentials() {
