@@ -147,6 +147,17 @@ pub enum Step {
     Answered(Interaction, String, Answer),
 }
 
+impl Step {
+    /// The interaction as it was opened and as it came, and what was answered.
+    fn parts(self) -> (Option<(Interaction, String)>, Option<Answer>) {
+        match self {
+            Self::Arrived => (None, None),
+            Self::Returned(interaction, sealed) => (Some((interaction, sealed)), None),
+            Self::Answered(interaction, sealed, answer) => (Some((interaction, sealed)), Some(answer)),
+        }
+    }
+}
+
 enum Decided {
     Next(Result<Next, signet_oidc::OAuthError>),
     Completed,
@@ -165,11 +176,7 @@ pub async fn proceed(
     let origin = call::origin(http);
     let browser = app.cookies.browser(http);
     let delivery = request.delivery(&app.realm());
-    let (held, answer) = match step {
-        Step::Arrived => (None, None),
-        Step::Returned(interaction, sealed) => (Some((interaction, sealed)), None),
-        Step::Answered(interaction, sealed, answer) => (Some((interaction, sealed)), Some(answer)),
-    };
+    let (held, answer) = step.parts();
     let sealed = held.as_ref().map(|(_, sealed)| sealed.clone());
     let asked = request.clone();
 
@@ -243,28 +250,37 @@ pub async fn proceed(
         turn = back;
         decided
     } else {
-        // Nobody is signed in: nothing to load, nothing to write.
-        let stage = held.map_or(Stage::Arrived, |(interaction, _)| Stage::Interacting {
-            id: interaction.id,
-            started: interaction.started,
-            expires: interaction.expires,
-            consented: false,
-        });
-        let facts = Facts {
-            client: &client,
-            session: None,
-            roles: &[],
-            consented: Consented::default(),
-            stage,
-            person: None,
-            target: &Target::default(),
-            sid_key: &app.sid_key,
-            pairwise_key: &app.pairwise_key,
-        };
-        Decided::Next(authorize::decide(&request, &facts, &app.realm(), &mut turn).verdict)
+        Decided::Next(unknown_person(app, (&request, &client), held, &mut turn))
     };
 
     respond(app, http, decided, (asked, delivery, sealed), &mut turn).await
+}
+
+/// Decides where nobody is signed in: nothing to load, nothing to write.
+fn unknown_person(
+    app: &App,
+    (request, client): (&AuthorizeRequest, &Client),
+    held: Option<(Interaction, String)>,
+    turn: &mut Turn,
+) -> Result<Next, signet_oidc::OAuthError> {
+    let stage = held.map_or(Stage::Arrived, |(interaction, _)| Stage::Interacting {
+        id: interaction.id,
+        started: interaction.started,
+        expires: interaction.expires,
+        consented: false,
+    });
+    let facts = Facts {
+        client,
+        session: None,
+        roles: &[],
+        consented: Consented::default(),
+        stage,
+        person: None,
+        target: &Target::default(),
+        sid_key: &app.sid_key,
+        pairwise_key: &app.pairwise_key,
+    };
+    authorize::decide(request, &facts, &app.realm(), turn).verdict
 }
 
 /// Who is signed in, where the answer says something of the person. One statement.
