@@ -259,10 +259,12 @@ mod tests {
         assert!(CHANGE_NOTHING.iter().all(|line| seen.contains(&(line.1, line.0))), "a line that is no more");
     }
 
-    /// Lines that are not for reading, and change nothing that is stored.
-    const CHANGE_NOTHING: [(&str, &str); 6] = [
+    /// Lines that are not for reading, and change nothing that is worth a row.
+    const CHANGE_NOTHING: [(&str, &str); 7] = [
         // Answers by a redirect to GET.
         ("POST", "/oauth/authorize"),
+        // Ends an interaction whose refusal was recorded when the page was led to.
+        ("POST", "/no-access"),
         // The same as GET (OIDC Core §5.3.1).
         ("POST", "/oauth/userinfo"),
         // The playground keeps in memory what it was given, and gets it as any application does.

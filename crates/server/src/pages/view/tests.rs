@@ -269,6 +269,7 @@ fn forms_keep_their_contract() {
             "consent" => &["allow", "deny"],
             "signout" => &["signout", "stay"],
             "home, signed in" => &["signout"],
+            "no access" => &["back"],
             _ => &[],
         };
         assert_eq!(decisions, expected, "{name}");
