@@ -230,6 +230,29 @@ async fn assertions() {
     }
 }
 
+/// T8, U1: ID tokens, refreshed ones too, and userinfo that only the client can read.
+#[tokio::test]
+async fn encrypted_id_tokens_and_userinfo() {
+    for (alg, enc) in [("RSA-OAEP-256", "A256GCM"), ("ECDH-ES", "A128GCM"), ("ECDH-ES+A256KW", "A256GCM")] {
+        let (private, public) = keys::pair(alg);
+        let metadata = json!({
+            "jwks": public, "userinfo_signed_response_alg": "RS256",
+            "id_token_encrypted_response_alg": alg, "id_token_encrypted_response_enc": enc,
+            "userinfo_encrypted_response_alg": alg, "userinfo_encrypted_response_enc": enc,
+        });
+        let scene = Scene::tls(ClientSpec { metadata, ..ClientSpec::confidential() }).await;
+        let settings = json!({
+            "auth_method": "client_secret_basic", "scope": SCOPE, "decryption_key": private, "encryptions": [enc],
+            "metadata": { "userinfo_signed_response_alg": "RS256" },
+        });
+        let result = run(&scene, "encrypted", &settings, 1).await;
+        assert_eq!(result["parts"], json!([5, 5]), "{alg}: {result}");
+        assert_eq!(result["decrypted"], json!({ "userinfo": true, "id_token": true }), "{alg}");
+        assert_eq!(flow::member(&result["userinfo"], "email"), scene.user.email, "{alg}");
+        assert_eq!(result["renewed"]["sub"], result["claims"]["sub"], "{alg}");
+    }
+}
+
 /// R-32, T7: a service gets a token for itself, and nothing to refresh.
 #[tokio::test]
 async fn client_credentials() {
