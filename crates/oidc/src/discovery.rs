@@ -6,7 +6,7 @@ use crate::{
     authorize::ResponseMode,
     claims,
     client::{ClientAuth, GRANT_TYPES, RESPONSE_TYPES, SubjectType},
-    jose::Alg,
+    jose::{Alg, JweAlg, JweEnc},
     realm::Realm,
     scope,
 };
@@ -17,6 +17,10 @@ pub fn document(realm: &Realm, acr_values: &[&str]) -> Value {
     // Initiating User Registration 1.0 §4.
     let create = realm.registration_open.then_some("create");
     let prompts: Vec<&str> = ["none", "login", "consent", "select_account"].into_iter().chain(create).collect();
+    let (encryption_algs, encryption_encs) = (
+        JweAlg::ALL.iter().map(|alg| alg.as_str()).collect::<Vec<_>>(),
+        JweEnc::ALL.iter().map(|enc| enc.as_str()).collect::<Vec<_>>(),
+    );
     let assertions: Vec<&str> = Alg::SIGNING.into_iter().chain(Alg::MAC).map(Alg::as_str).collect();
     json!({
         "issuer": realm.issuer,
@@ -34,6 +38,8 @@ pub fn document(realm: &Realm, acr_values: &[&str]) -> Value {
         "grant_types_supported": GRANT_TYPES,
         "subject_types_supported": SubjectType::ALL.map(SubjectType::as_str),
         "id_token_signing_alg_values_supported": names(Alg::SIGNING.into_iter().chain([Alg::None])),
+        "id_token_encryption_alg_values_supported": encryption_algs,
+        "id_token_encryption_enc_values_supported": encryption_encs,
         "token_endpoint_auth_methods_supported": ClientAuth::METHODS,
         "introspection_endpoint_auth_methods_supported": ClientAuth::confidential_methods().collect::<Vec<_>>(),
         "revocation_endpoint_auth_methods_supported": ClientAuth::METHODS,
@@ -44,6 +50,8 @@ pub fn document(realm: &Realm, acr_values: &[&str]) -> Value {
         "acr_values_supported": acr_values,
         "prompt_values_supported": prompts,
         "userinfo_signing_alg_values_supported": Alg::SIGNING.map(Alg::as_str),
+        "userinfo_encryption_alg_values_supported": encryption_algs,
+        "userinfo_encryption_enc_values_supported": encryption_encs,
         "claims_parameter_supported": true,
         "request_parameter_supported": true,
         "request_uri_parameter_supported": true,

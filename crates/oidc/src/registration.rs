@@ -6,7 +6,7 @@ use url::Url;
 use crate::{
     claims,
     client::{Client, ClientAuth, SubjectType, is_loopback_host},
-    jose::{Alg, JweAlg, JweEnc, jwks::ClientKeys},
+    jose::{Alg, Encryption, JweAlg, JweEnc, Recipient, jwks::ClientKeys},
 };
 
 /// A member that cannot be.
@@ -26,13 +26,14 @@ fn wrong<T>(member: &'static str, message: impl Into<String>) -> Result<T, Wrong
 type Check = fn(&Client) -> Result<(), Wrong>;
 
 /// In this order; the first that does not hold is told.
-const CHECKS: [Check; 10] = [
+const CHECKS: [Check; 11] = [
     response_types_fit_grant_types,
     addresses_are_addresses,
     keys_are_given_once,
     keys_are_there_where_needed,
     signature_algorithms_are_served,
     encryption_is_complete,
+    keys_that_are_given_encrypt,
     pairwise_has_one_sector,
     request_uris_are_fetchable,
     lists_are_short,
@@ -162,6 +163,18 @@ fn encryption_is_complete(client: &Client) -> Result<(), Wrong> {
     )
 }
 
+/// A key set that is given by value has a key for the encryption that is asked for. What is at `jwks_uri` may change: that
+/// is looked at when something is to be encrypted.
+fn keys_that_are_given_encrypt(client: &Client) -> Result<(), Wrong> {
+    let metadata = &client.metadata;
+    let Some(Ok(keys)) = metadata.jwks.as_ref().map(ClientKeys::from_value) else { return Ok(()) };
+    let asked = [metadata.id_token_encryption(), metadata.userinfo_encryption()];
+    match asked.into_iter().flatten().find(|encryption| Recipient::new(&keys, *encryption).is_none()) {
+        Some(Encryption { alg, .. }) => wrong("jwks", format!("It holds no key for encryption by {}.", alg.as_str())),
+        None => Ok(()),
+    }
+}
+
 /// OIDC Core §8.1: redirect URIs of several hosts have no sector unless one is named.
 fn pairwise_has_one_sector(client: &Client) -> Result<(), Wrong> {
     if client.metadata.subject_type != SubjectType::Pairwise || client.metadata.sector_identifier_uri.is_some() {
@@ -234,8 +247,16 @@ mod tests {
         assert_eq!(check(&client()), Ok(()));
         let (x, y) = ("MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM");
         let key = json!({"keys": [{"kty": "EC", "crv": "P-256", "x": x, "y": y}]});
+        let signing = json!({"keys": [{"kty": "EC", "crv": "P-256", "x": x, "y": y, "use": "sig"}]});
+        let other = json!({"keys": [{"kty": "EC", "crv": "P-256", "x": x, "y": y, "alg": "ECDH-ES+A256KW"}]});
         for (members, expected) in [
             (json!({"jwks": key.clone(), "id_token_encrypted_response_alg": "ECDH-ES"}), None),
+            (json!({"jwks": key.clone(), "userinfo_encrypted_response_alg": "RSA-OAEP-256"}), Some("jwks")),
+            (json!({"jwks": signing.clone(), "id_token_encrypted_response_alg": "ECDH-ES"}), Some("jwks")),
+            (json!({"jwks": other.clone(), "id_token_encrypted_response_alg": "ECDH-ES"}), Some("jwks")),
+            (json!({"jwks": other.clone(), "id_token_encrypted_response_alg": "ECDH-ES+A256KW"}), None),
+            (json!({"userinfo_encrypted_response_alg": "ECDH-ES"}), Some("jwks")),
+            (json!({"jwks_uri": "https://app.example/", "userinfo_encrypted_response_alg": "ECDH-ES"}), None),
             (json!({"jwks_uri": "http://app.example/jwks"}), Some("jwks_uri")),
             (json!({"jwks_uri": "https://u:p@app.example/jwks"}), Some("jwks_uri")),
             (json!({"jwks_uri": "http://localhost:1/jwks"}), None),

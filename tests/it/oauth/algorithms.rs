@@ -27,7 +27,7 @@ fn verifier(key: &Jwk, alg: &str) -> Box<dyn JwsVerifier> {
 }
 
 /// The claims of a JWT whose signature holds under the published keys.
-async fn verified(signet: &Signet, token: &str, alg: &str) -> Value {
+pub async fn verified(signet: &Signet, token: &str, alg: &str) -> Value {
     let set: Value =
         signet.http().get(signet.url("/oauth/jwks")).send().await.expect("keys").json().await.expect("JSON");
     let head = flow::jwt_header(token);

@@ -5,6 +5,7 @@ mod authorize;
 mod claims;
 mod client_auth;
 mod discovery;
+mod encryption;
 mod hybrid;
 mod introspect;
 mod logout;

@@ -317,7 +317,7 @@ fn what_issuing_stores() {
 
 fn sign(issue: &Issue) -> HashMap<&'static str, String> {
     let ring = Keyring::new(&Alg::BUILT_IN.map(|alg| generate(alg, KeyState::Active).unwrap())).unwrap();
-    let answer = issue.clone().sign(&ring).unwrap();
+    let answer = issue.clone().sign(&ring, None).unwrap();
     answer.parameters().into_iter().map(|(name, value)| (name, value.into_owned())).collect()
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::jose::{Alg, JweAlg, JweEnc};
+use crate::jose::{Alg, Encryption, JweAlg, JweEnc};
 
 /// OIDC Core §8: what a subject identifier is the same for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -150,6 +150,16 @@ impl ClientMetadata {
     /// What its ID tokens are signed with (OIDC Registration §2: RS256 by default).
     pub fn id_token_alg(&self) -> Alg {
         self.id_token_signed_response_alg.unwrap_or(Alg::Rs256)
+    }
+
+    /// How its ID tokens are encrypted, if they are.
+    pub fn id_token_encryption(&self) -> Option<Encryption> {
+        Encryption::of(self.id_token_encrypted_response_alg, self.id_token_encrypted_response_enc)
+    }
+
+    /// How its userinfo answers are encrypted, if they are.
+    pub fn userinfo_encryption(&self) -> Option<Encryption> {
+        Encryption::of(self.userinfo_encrypted_response_alg, self.userinfo_encrypted_response_enc)
     }
 
     /// The algorithms that Signet must have keys for, to answer this client.

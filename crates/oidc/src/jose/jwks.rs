@@ -10,7 +10,7 @@ use josekit::{
 };
 use serde_json::{Map, Value};
 
-use super::{Alg, JweAlg, keyring::verifier};
+use super::{Alg, JweAlg, encryption::agrees, keyring::verifier};
 
 /// No set is longer, in bytes.
 pub const LARGEST: usize = 65_536;
@@ -170,10 +170,11 @@ impl ClientKeys {
         named.map(|entry| &entry.jwk).take(TRIED).collect()
     }
 
-    /// The key to encrypt with: the first that fits the algorithm.
+    /// The key to encrypt with: the first that fits the algorithm, of those for encryption alone if there is one.
     pub fn encrypting(&self, alg: JweAlg) -> Option<&Jwk> {
         let fits = |entry: &&Entry| entry.serves(KeyUse::Encryption, alg.as_str(), entry.shape.encrypts(alg));
-        self.0.iter().find(fits).map(|entry| &entry.jwk)
+        let other_uses = |entry: &&Entry| entry.uses.contains(&KeyUse::Signature);
+        self.0.iter().filter(fits).min_by_key(other_uses).map(|entry| &entry.jwk)
     }
 }
 
@@ -270,7 +271,7 @@ fn sound(bare: &Jwk, shape: Shape) -> Option<()> {
         Shape::P384 => coordinates(48)? && ES384.verifier_from_jwk(bare).is_ok(),
         Shape::P521 => coordinates(66)? && ES512.verifier_from_jwk(bare).is_ok(),
         Shape::Ed25519 => bytes("x")?.len() == 32 && EdDSA.verifier_from_jwk(bare).is_ok(),
-        Shape::X25519 => bytes("x")?.len() == 32,
+        Shape::X25519 => bytes("x")?.len() == 32 && agrees(bare),
     };
     good.then_some(())
 }

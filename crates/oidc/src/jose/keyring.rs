@@ -93,6 +93,9 @@ pub enum KeyringError {
     /// No key of that algorithm is active.
     #[error("no active {} signing key", .0.as_str())]
     Missing(Alg),
+    /// It is to be encrypted, and there is no key of the client at hand to do so.
+    #[error("no key of the client to encrypt with")]
+    Recipient,
     /// Claims could not be written as JSON.
     #[error("claims: {0}")]
     Claims(#[from] serde_json::Error),

@@ -1,15 +1,17 @@
-//! Signing and verifying, all of it by josekit.
+//! Signing, verifying and encrypting, all of it by josekit.
 //!
 //! One table says which kinds of token there are; no endpoint accepts another kind (RFC 8725 §3.11).
 
 mod alg;
 mod claims;
+mod encryption;
 pub mod jwks;
 mod keyring;
 pub mod rotation;
 
 pub use alg::{Alg, JweAlg, JweEnc};
 pub use claims::{AccessClaims, IdClaims};
+pub use encryption::{Encryption, Recipient};
 #[cfg(test)]
 pub(crate) use keyring::signer;
 pub use keyring::{KeyMaterial, KeyState, Keyring, KeyringError, VerifyError, generate};

@@ -9,7 +9,7 @@ use crate::{
     claims::Release,
     client::{Client, ResponseType},
     grant::Grant,
-    jose::{AccessClaims, Alg, IdClaims, Keyring, KeyringError, half_hash},
+    jose::{AccessClaims, Alg, Encryption, IdClaims, Keyring, KeyringError, Recipient, half_hash},
     realm::Realm,
     resource::Apis,
     scope::{OPENID, Scopes},
@@ -35,6 +35,7 @@ pub struct Issue {
     access_alg: Option<Alg>,
     id: Option<IdClaims>,
     id_alg: Alg,
+    id_encryption: Option<Encryption>,
     refresh: Option<Secret>,
     code: Option<Secret>,
     scopes: Scopes,
@@ -133,6 +134,7 @@ impl Issue {
             access_alg: target.apis.alg(),
             id,
             id_alg: client.metadata.id_token_alg(),
+            id_encryption: client.metadata.id_token_encryption(),
             refresh: None,
             code: None,
             scopes,
@@ -179,6 +181,7 @@ impl Issue {
             access_alg: target.apis.alg(),
             id: None,
             id_alg: client.metadata.id_token_alg(),
+            id_encryption: client.metadata.id_token_encryption(),
             refresh: None,
             code: None,
             scopes,
@@ -222,15 +225,17 @@ impl Issue {
     }
 
     /// Signs and renders, after the commit. The ID token carries the hashes of the access token and of the code that travel
-    /// beside it (T8).
-    pub fn sign(&self, keys: &Keyring) -> Result<TokenResponse, KeyringError> {
+    /// beside it (T8), and is encrypted where the client registered that: without the `recipient` for it there is none.
+    pub fn sign(&self, keys: &Keyring, recipient: Option<&Recipient>) -> Result<TokenResponse, KeyringError> {
         let access_token = self.access.as_ref().map(|claims| keys.sign_access(claims, self.access_alg)).transpose()?;
         let alg = self.id_alg;
         let sign_id = |claims: &IdClaims| {
             let mut claims = claims.clone();
             claims.at_hash = access_token.as_deref().map(|token| half_hash(alg, token));
             claims.c_hash = self.code.as_ref().map(|code| half_hash(alg, code.expose()));
-            keys.sign_id(&claims, alg)
+            let signed = keys.sign_id(&claims, alg)?;
+            let Some(encryption) = self.id_encryption else { return Ok(signed) };
+            recipient.filter(|one| one.reads(encryption)).ok_or(KeyringError::Recipient)?.nest(&signed)
         };
         let id_token = self.id.as_ref().map(sign_id).transpose()?;
         let text = |secret: &Secret| secret.expose().to_owned();

@@ -57,7 +57,7 @@ fn revokes<T>(outcome: &Outcome<Change, T>) -> bool {
 fn signed(issue: &Issue) -> (serde_json::Value, serde_json::Value, serde_json::Value) {
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     let ring = Keyring::new(&[Alg::Rs256, Alg::Es256].map(|alg| generate(alg, KeyState::Active).unwrap())).unwrap();
-    let answer = serde_json::to_value(issue.sign(&ring).unwrap()).unwrap();
+    let answer = serde_json::to_value(issue.sign(&ring, None).unwrap()).unwrap();
     let payload = |token: &serde_json::Value| {
         let part = token.as_str().and_then(|token| token.split('.').nth(1)).unwrap_or("bnVsbA");
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()

@@ -123,7 +123,8 @@ impl EndpointError {
         };
         let mut response = error.json(request);
         let (oauth, _) = match error {
-            Self::OAuth(oauth) => (oauth.clone(), 0),
+            // What is not the token's fault is no challenge.
+            Self::OAuth(oauth) if oauth.code.status() < 500 => (oauth.clone(), 0),
             _ => return response,
         };
         let challenge = format!(

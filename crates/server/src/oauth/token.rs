@@ -1,6 +1,6 @@
 //! `POST /oauth/token`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -66,12 +66,14 @@ async fn issue(
                 app.audit.push(Entry::of(event, &mut turn), origin.clone());
             }
             let issue = verdict?;
-            let tokens = app.signed(|keys| issue.sign(keys)).await?;
+            let tokens = app.signed(|keys| issue.sign(keys, None)).await?;
             metrics::issued(grant_type);
             return Ok(tokens);
         }
         request => request,
     };
+    // Without a key for what is to be encrypted nothing is spent.
+    let recipient = app.key_sets.recipient(&client, client.metadata.id_token_encryption(), Instant::now()).await?;
     let (shared, proof) = (app.clone(), asked.proof());
     let params = call.params.clone();
     let (verdict, recorded): (Result<Issue, OAuthError>, bool) = app
@@ -123,7 +125,7 @@ async fn issue(
     asked.recorded(recorded);
     // Signing follows the commit.
     let issue = verdict?;
-    let tokens = app.signed(|keys| issue.sign(keys)).await?;
+    let tokens = app.signed(|keys| issue.sign(keys, recipient.as_ref())).await?;
     metrics::issued(grant_type);
     Ok(tokens)
 }

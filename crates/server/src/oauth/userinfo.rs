@@ -1,6 +1,6 @@
 //! `GET` and `POST /oauth/userinfo`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web::Data};
 use serde_json::{Map, Value};
@@ -17,18 +17,24 @@ pub async fn handle(app: Data<App>, http: HttpRequest, Bearer(token): Bearer) ->
     }
 }
 
-/// OIDC Core §5.3.2: JSON, or a signed JWT where the client registered an algorithm.
+/// OIDC Core §5.3.2: JSON, or a JWT where the client registered algorithms: signed, encrypted, or signed and then encrypted.
 async fn answer(app: &Data<App>, token: &AccessClaims) -> Result<HttpResponse, EndpointError> {
     let client = app.client(&token.client_id).await?.filter(|client| !client.disabled).ok_or_else(invalid)?;
+    let encryption = client.metadata.userinfo_encryption();
+    let recipient = app.key_sets.recipient(&client, encryption, Instant::now()).await?;
     let claims = claims(app, token, Arc::clone(&client)).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-store"));
-    let Some(alg) = client.metadata.userinfo_signed_response_alg else {
-        return Ok(response.json(Value::Object(claims)));
+    let jwt = match (client.metadata.userinfo_signed_response_alg, recipient) {
+        (None, None) => return Ok(response.json(Value::Object(claims))),
+        (None, Some(recipient)) => recipient.encrypt_claims(&claims)?,
+        (Some(alg), recipient) => {
+            let realm = app.realm();
+            let parties = (realm.issuer.as_str(), client.id.as_str());
+            let signed = app.signed(|keys| keys.sign_userinfo(claims.clone(), parties, alg)).await?;
+            recipient.map_or(Ok(signed.clone()), |recipient| recipient.nest(&signed))?
+        }
     };
-    let realm = app.realm();
-    let parties = (realm.issuer.as_str(), client.id.as_str());
-    let jwt = app.signed(|keys| keys.sign_userinfo(claims.clone(), parties, alg)).await?;
     Ok(response.content_type("application/jwt").body(jwt))
 }
 

@@ -11,8 +11,12 @@ use std::{
 use arc_swap::ArcSwapOption;
 use moka::{policy::EvictionPolicy, sync::Cache};
 use signet_oidc::{
+    ErrorCode, OAuthError,
     client::Client,
-    jose::jwks::{ClientKeys, JwksError},
+    jose::{
+        Encryption, Recipient,
+        jwks::{ClientKeys, JwksError},
+    },
 };
 use tokio::sync::watch;
 use url::Url;
@@ -105,6 +109,26 @@ impl KeySets {
             (None, Some(uri)) => self.keys(uri, kid, now).await,
             (None, None) => Err(Unavailable),
         }
+    }
+
+    /// What encrypts to a client, where something is to be encrypted: asked for before anything is spent, and with no
+    /// connection in hand. `now` as in [`Self::keys`].
+    pub async fn recipient(
+        &self,
+        client: &Client,
+        encryption: Option<Encryption>,
+        now: Instant,
+    ) -> Result<Option<Recipient>, OAuthError> {
+        let Some(encryption) = encryption else { return Ok(None) };
+        let unavailable = |description| OAuthError::new(ErrorCode::TemporarilyUnavailable, description);
+        let keys = self.of(client, None, now).await;
+        let keys = keys.map_err(|Unavailable| {
+            unavailable("the key set of this client, which its answers are encrypted by, cannot be read")
+        })?;
+        let recipient = Recipient::new(&keys, encryption);
+        recipient
+            .map(Some)
+            .ok_or_else(|| unavailable("the key set of this client holds no key for the encryption it registered"))
     }
 
     /// The set at an address, read again where it is old or does not have the key named. It may lack that key still.

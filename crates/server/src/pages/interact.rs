@@ -1,16 +1,17 @@
 //! From authorization request to code: sealing, opening and carrying on an interaction.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use signet_oidc::{
-    Outcome, Params, Turn,
+    OAuthError, Outcome, Params, Turn,
     authorize::{self, AuthorizeRequest, Delivery, Facts, Next, Question, Stage},
     client::Client,
     consent::Consented,
     id::InteractionId,
     interaction::{Interaction, Origin, Refusal, SEALED_LIMIT, VERSION},
+    jose::Recipient,
     secret::{Digest, Secret},
     subject::{Person, Session},
     token::Target,
@@ -159,7 +160,7 @@ impl Step {
 }
 
 enum Decided {
-    Next(Result<Next, signet_oidc::OAuthError>),
+    Next(Result<Next, OAuthError>),
     Completed,
     Forged,
 }
@@ -179,6 +180,13 @@ pub async fn proceed(
     let (held, answer) = step.parts();
     let sealed = held.as_ref().map(|(_, sealed)| sealed.clone());
     let asked = request.clone();
+
+    // Without a key for what is to be encrypted nothing is given, and nothing spent.
+    let encryption = client.metadata.id_token_encryption().filter(|_| handle.is_some() && asked.response_type.id_token);
+    let recipient = match app.key_sets.recipient(&client, encryption, Instant::now()).await {
+        Ok(recipient) => recipient,
+        Err(error) => return leave(app, http, delivery.error(&error)),
+    };
 
     let decided = if let Some(handle) = handle {
         let shared = app.clone();
@@ -253,7 +261,7 @@ pub async fn proceed(
         Decided::Next(unknown_person(app, (&request, &client), held, &mut turn))
     };
 
-    respond(app, http, decided, (asked, delivery, sealed), &mut turn).await
+    respond(app, http, decided, (asked, delivery, sealed), (recipient, &mut turn)).await
 }
 
 /// Decides where nobody is signed in: nothing to load, nothing to write.
@@ -262,7 +270,7 @@ fn unknown_person(
     (request, client): (&AuthorizeRequest, &Client),
     held: Option<(Interaction, String)>,
     turn: &mut Turn,
-) -> Result<Next, signet_oidc::OAuthError> {
+) -> Result<Next, OAuthError> {
     let stage = held.map_or(Stage::Arrived, |(interaction, _)| Stage::Interacting {
         id: interaction.id,
         started: interaction.started,
@@ -301,7 +309,7 @@ async fn respond(
     http: &HttpRequest,
     decided: Decided,
     (asked, delivery, sealed): (AuthorizeRequest, Delivery, Option<String>),
-    turn: &mut Turn,
+    (recipient, turn): (Option<Recipient>, &mut Turn),
 ) -> Result<HttpResponse, PageError> {
     match decided {
         Decided::Forged => Err(Forged.into()),
@@ -309,7 +317,7 @@ async fn respond(
         Decided::Next(Err(error)) => leave(app, http, delivery.error(&error)),
         Decided::Next(Ok(Next::Deliver { delivery, issue })) => {
             // Signing follows the commit.
-            let issued = app.signed(|keys| issue.sign(keys)).await?;
+            let issued = app.signed(|keys| issue.sign(keys, recipient.as_ref())).await?;
             let parameters = issued.parameters();
             let pairs: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (*name, value.as_ref())).collect();
             leave(app, http, delivery.answer(&pairs))
