@@ -21,7 +21,7 @@ pub fn document(realm: &Realm, acr_values: &[&str]) -> Value {
         JweAlg::ALL.iter().map(|alg| alg.as_str()).collect::<Vec<_>>(),
         JweEnc::ALL.iter().map(|enc| enc.as_str()).collect::<Vec<_>>(),
     );
-    let assertions: Vec<&str> = Alg::SIGNING.into_iter().chain(Alg::MAC).map(Alg::as_str).collect();
+    let assertions: Vec<&str> = Alg::ACCEPTED.into_iter().chain(Alg::MAC).map(Alg::as_str).collect();
     json!({
         "issuer": realm.issuer,
         "authorization_endpoint": realm.url("/oauth/authorize"),
@@ -56,7 +56,7 @@ pub fn document(realm: &Realm, acr_values: &[&str]) -> Value {
         "request_parameter_supported": true,
         "request_uri_parameter_supported": true,
         "require_request_uri_registration": true,
-        "request_object_signing_alg_values_supported": names([Alg::None].into_iter().chain(Alg::SIGNING)),
+        "request_object_signing_alg_values_supported": names([Alg::None].into_iter().chain(Alg::ACCEPTED)),
         "authorization_response_iss_parameter_supported": true,
     })
 }

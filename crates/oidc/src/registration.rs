@@ -107,7 +107,7 @@ fn keys_are_there_where_needed(client: &Client) -> Result<(), Wrong> {
     if metadata.jwks.is_some() || metadata.jwks_uri.is_some() {
         return Ok(());
     }
-    let signs = metadata.request_object_signing_alg.is_some_and(Alg::is_signing);
+    let signs = metadata.request_object_signing_alg.is_some_and(Alg::is_accepted);
     if client.auth == ClientAuth::PrivateKeyJwt || signs || metadata.require_signed_request_object {
         return wrong("jwks", "Give the client's public keys, by jwks or jwks_uri.");
     }
@@ -133,14 +133,14 @@ fn signature_algorithms_are_served(client: &Client) -> Result<(), Wrong> {
     }
     one_of("userinfo_signed_response_alg", metadata.userinfo_signed_response_alg, Alg::is_signing)?;
     one_of("request_object_signing_alg", metadata.request_object_signing_alg, |alg| {
-        alg.is_signing() || alg == Alg::None
+        alg.is_accepted() || alg == Alg::None
     })?;
     if metadata.require_signed_request_object && metadata.request_object_signing_alg == Some(Alg::None) {
         return wrong("request_object_signing_alg", "none cannot be used where signed request objects are required.");
     }
     let fits: fn(Alg) -> bool = match client.auth {
         ClientAuth::SecretJwt(_) => Alg::is_mac,
-        _ => Alg::is_signing,
+        _ => Alg::is_accepted,
     };
     one_of("token_endpoint_auth_signing_alg", metadata.token_endpoint_auth_signing_alg, fits)
 }
@@ -270,6 +270,10 @@ mod tests {
             (json!({"id_token_encrypted_response_enc": "A128GCM"}), Some("id_token_encrypted_response_enc")),
             (json!({"id_token_signed_response_alg": "HS256"}), Some("id_token_signed_response_alg")),
             (json!({"id_token_signed_response_alg": "none"}), None),
+            (json!({"id_token_signed_response_alg": "Ed25519"}), Some("id_token_signed_response_alg")),
+            (json!({"userinfo_signed_response_alg": "Ed25519"}), Some("userinfo_signed_response_alg")),
+            (json!({"token_endpoint_auth_signing_alg": "Ed25519"}), None),
+            (json!({"jwks": key.clone(), "request_object_signing_alg": "Ed25519"}), None),
             (json!({"userinfo_signed_response_alg": "none"}), Some("userinfo_signed_response_alg")),
             (json!({"token_endpoint_auth_signing_alg": "HS256"}), Some("token_endpoint_auth_signing_alg")),
             (json!({"claims": {"email": {"from": "groups"}}}), Some("claims")),

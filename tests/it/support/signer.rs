@@ -34,7 +34,7 @@ impl Signer {
             "ES256" => Jwk::generate_ec_key(EcCurve::P256),
             "ES384" => Jwk::generate_ec_key(EcCurve::P384),
             "ES512" => Jwk::generate_ec_key(EcCurve::P521),
-            "EdDSA" => Jwk::generate_ed_key(EdCurve::Ed25519),
+            "EdDSA" | "Ed25519" => Jwk::generate_ed_key(EdCurve::Ed25519),
             _ => Jwk::generate_rsa_key(2_048),
         };
         Self { alg: alg.to_owned(), kid: Some(kid.to_owned()), key: key.expect("a key") }
@@ -73,7 +73,7 @@ impl Signer {
             "ES256" => Box::new(ES256.signer_from_jwk(&self.key).expect("a signer")),
             "ES384" => Box::new(ES384.signer_from_jwk(&self.key).expect("a signer")),
             "ES512" => Box::new(ES512.signer_from_jwk(&self.key).expect("a signer")),
-            "EdDSA" => Box::new(EdDSA.signer_from_jwk(&self.key).expect("a signer")),
+            "EdDSA" | "Ed25519" => Box::new(EdDSA.signer_from_jwk(&self.key).expect("a signer")),
             "HS256" => Box::new(HS256.signer_from_jwk(&self.key).expect("a signer")),
             "HS384" => Box::new(HS384.signer_from_jwk(&self.key).expect("a signer")),
             "HS512" => Box::new(HS512.signer_from_jwk(&self.key).expect("a signer")),

@@ -93,7 +93,7 @@ impl Object {
         if !header.claim("typ").is_none_or(typ) {
             return Err(invalid("the typ of the request object is that of another kind of JWT"));
         }
-        let alg = named("alg").and_then(Alg::parse).filter(|alg| alg.is_signing() || *alg == Alg::None);
+        let alg = named("alg").and_then(Alg::parse).filter(|alg| alg.is_accepted() || *alg == Alg::None);
         let alg = alg.ok_or_else(|| invalid("the request object has an algorithm that is not served"))?;
         Ok(Self { text: text.to_owned(), alg, kid: named("kid").map(str::to_owned) })
     }

@@ -71,7 +71,7 @@ fn accepted(text: &str, client: &Client) -> bool {
         _ => None,
     };
     let ahead = spent.as_ref().map_or(0, |(_, expires)| (*expires - fixtures::now()).num_seconds());
-    assert!(spent.is_some_and(|(spent, _)| spent == client.id) && (1..=3_620).contains(&ahead), "{text}");
+    assert!(spent.is_some_and(|(spent, _)| spent == client.id) && (1..=3_671).contains(&ahead), "{text}");
     true
 }
 

@@ -49,8 +49,10 @@ names! {
         Es384 = "ES384";
         /// ECDSA on P-521 with SHA-512.
         Es512 = "ES512";
-        /// Ed25519.
+        /// Ed25519 (or Ed448, which is not served).
         EdDsa = "EdDSA";
+        /// The same by the name without choices (RFC 9864 §2.2): what clients may send.
+        Ed25519 = "Ed25519";
         /// HMAC with SHA-256.
         Hs256 = "HS256";
         /// HMAC with SHA-384.
@@ -63,7 +65,7 @@ names! {
 }
 
 impl Alg {
-    /// Those with a key pair: what Signet can sign with and accepts from clients.
+    /// Those with a key pair: what Signet can sign with.
     pub const SIGNING: [Self; 10] = [
         Self::Rs256,
         Self::Rs384,
@@ -76,14 +78,33 @@ impl Alg {
         Self::Es512,
         Self::EdDsa,
     ];
+    /// Those with a key pair that clients may sign with: each of the above, and one of them by its newer name too.
+    pub const ACCEPTED: [Self; 11] = [
+        Self::Rs256,
+        Self::Rs384,
+        Self::Rs512,
+        Self::Ps256,
+        Self::Ps384,
+        Self::Ps512,
+        Self::Es256,
+        Self::Es384,
+        Self::Es512,
+        Self::EdDsa,
+        Self::Ed25519,
+    ];
     /// Those whose keys every installation has from its start; the others' are made when first asked for.
     pub const BUILT_IN: [Self; 2] = [Self::Rs256, Self::Es256];
     /// Those with a shared secret (OIDC Core §9 `client_secret_jwt`).
     pub const MAC: [Self; 3] = [Self::Hs256, Self::Hs384, Self::Hs512];
 
-    /// Whether it has a key pair.
+    /// Whether Signet can sign with it.
     pub fn is_signing(self) -> bool {
         Self::SIGNING.contains(&self)
+    }
+
+    /// Whether clients may sign with a key of their own by it.
+    pub fn is_accepted(self) -> bool {
+        Self::ACCEPTED.contains(&self)
     }
 
     /// Whether it has a shared secret.
@@ -127,7 +148,8 @@ mod tests {
         for alg in Alg::ALL {
             assert_eq!(Alg::parse(alg.as_str()), Some(*alg));
             assert_eq!(serde_json::to_value(alg).unwrap(), alg.as_str());
-            assert_eq!(u8::from(alg.is_signing()) + u8::from(alg.is_mac()), u8::from(*alg != Alg::None));
+            assert_eq!(u8::from(alg.is_accepted()) + u8::from(alg.is_mac()), u8::from(*alg != Alg::None));
+            assert_eq!(alg.is_signing(), alg.is_accepted() && *alg != Alg::Ed25519);
         }
         assert_eq!(Alg::parse("rs256"), None);
     }

@@ -85,7 +85,7 @@ impl Shape {
             Alg::Es256 => self == Self::P256,
             Alg::Es384 => self == Self::P384,
             Alg::Es512 => self == Self::P521,
-            Alg::EdDsa => self == Self::Ed25519,
+            Alg::EdDsa | Alg::Ed25519 => self == Self::Ed25519,
             Alg::Hs256 | Alg::Hs384 | Alg::Hs512 | Alg::None => false,
         }
     }

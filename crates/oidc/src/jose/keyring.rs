@@ -16,7 +16,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{ACCESS_TOKEN, AccessClaims, Alg, ID_TOKEN, IdClaims, Kind, USERINFO};
+use super::{ACCESS_TOKEN, AccessClaims, Alg, ID_TOKEN, IdClaims, Kind, USERINFO, ed25519};
 
 /// Where a key stands: next → active → retiring → retired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +123,7 @@ pub fn generate(alg: Alg, state: KeyState) -> Result<KeyMaterial, KeyringError> 
         Alg::Es512 => Jwk::generate_ec_key(EcCurve::P521)?,
         Alg::EdDsa => Jwk::generate_ed_key(EdCurve::Ed25519)?,
         Alg::Rs256 | Alg::Rs384 | Alg::Rs512 | Alg::Ps256 | Alg::Ps384 | Alg::Ps512 => Jwk::generate_rsa_key(2_048)?,
-        Alg::Hs256 | Alg::Hs384 | Alg::Hs512 | Alg::None => return Err(KeyringError::Missing(alg)),
+        Alg::Ed25519 | Alg::Hs256 | Alg::Hs384 | Alg::Hs512 | Alg::None => return Err(KeyringError::Missing(alg)),
     };
     let kid = thumbprint(&private);
     private.set_key_id(&kid);
@@ -159,7 +159,7 @@ pub(crate) fn signer(alg: Alg, key: &Jwk) -> Result<Box<dyn JwsSigner + Send + S
         Alg::Es384 => Box::new(ES384.signer_from_jwk(key)?),
         Alg::Es512 => Box::new(ES512.signer_from_jwk(key)?),
         Alg::EdDsa => Box::new(EdDSA.signer_from_jwk(key)?),
-        Alg::Hs256 | Alg::Hs384 | Alg::Hs512 | Alg::None => return Err(KeyringError::Missing(alg)),
+        Alg::Ed25519 | Alg::Hs256 | Alg::Hs384 | Alg::Hs512 | Alg::None => return Err(KeyringError::Missing(alg)),
     })
 }
 
@@ -176,6 +176,7 @@ pub(crate) fn verifier(alg: Alg, key: &Jwk) -> Result<Box<dyn JwsVerifier + Send
         Alg::Es384 => Box::new(ES384.verifier_from_jwk(key)?),
         Alg::Es512 => Box::new(ES512.verifier_from_jwk(key)?),
         Alg::EdDsa => Box::new(EdDSA.verifier_from_jwk(key)?),
+        Alg::Ed25519 => Box::new(ed25519::Verifier::new(key)?),
         Alg::Hs256 | Alg::Hs384 | Alg::Hs512 | Alg::None => return Err(KeyringError::Missing(alg)),
     })
 }

@@ -4,6 +4,7 @@
 
 mod alg;
 mod claims;
+mod ed25519;
 mod encryption;
 pub mod jwks;
 mod keyring;
@@ -44,7 +45,7 @@ pub fn half_hash(alg: Alg, token: &str) -> String {
     match alg {
         Alg::Rs384 | Alg::Ps384 | Alg::Es384 | Alg::Hs384 => half(&Sha384::digest(token)),
         // Ed25519 signs a SHA-512 hash.
-        Alg::Rs512 | Alg::Ps512 | Alg::Es512 | Alg::Hs512 | Alg::EdDsa => half(&Sha512::digest(token)),
+        Alg::Rs512 | Alg::Ps512 | Alg::Es512 | Alg::Hs512 | Alg::EdDsa | Alg::Ed25519 => half(&Sha512::digest(token)),
         Alg::Rs256 | Alg::Ps256 | Alg::Es256 | Alg::Hs256 | Alg::None => half(&Sha256::digest(token)),
     }
 }

@@ -29,7 +29,7 @@ fn set(keys: &[Value]) -> Result<ClientKeys, JwksError> {
 /// T2: a key of each kind serves its own algorithms, and no other.
 #[test]
 fn kinds_and_algorithms() {
-    use Alg::{EdDsa, Es256, Es384, Es512, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
+    use Alg::{Ed25519, EdDsa, Es256, Es384, Es512, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
     use JweAlg::{EcdhEs, EcdhEsA256Kw, RsaOaep256};
     let rsa = public(&Jwk::generate_rsa_key(2_048).unwrap());
     let all = [
@@ -37,7 +37,7 @@ fn kinds_and_algorithms() {
         ("p256", ec(EcCurve::P256), vec![Es256], vec![EcdhEs, EcdhEsA256Kw]),
         ("p384", ec(EcCurve::P384), vec![Es384], vec![EcdhEs, EcdhEsA256Kw]),
         ("p521", ec(EcCurve::P521), vec![Es512], vec![EcdhEs, EcdhEsA256Kw]),
-        ("ed", public(&Jwk::generate_ed_key(EdCurve::Ed25519).unwrap()), vec![EdDsa], vec![]),
+        ("ed", public(&Jwk::generate_ed_key(EdCurve::Ed25519).unwrap()), vec![EdDsa, Ed25519], vec![]),
         ("x", public(&Jwk::generate_ecx_key(EcxCurve::X25519).unwrap()), vec![], vec![EcdhEs, EcdhEsA256Kw]),
     ];
     let keys: Vec<Value> = all.iter().map(|(kid, key, ..)| with(key.clone(), &json!({ "kid": kid }))).collect();

@@ -18,8 +18,8 @@ use crate::{
 const LONGEST: usize = 16_384;
 /// No `jti` and no `kid` is longer, in bytes.
 const LONGEST_NAME: usize = 1_024;
-/// How far ahead `exp` may lie: libraries make assertions for one minute up to one hour. The row that remembers the `jti`
-/// lives as long, and whoever steals one has as long.
+/// How far ahead of the client's clock `exp` may lie: libraries make assertions for one minute up to one hour. The row that
+/// remembers the `jti` lives as long, and whoever steals one has as long.
 const LIFETIME: TimeDelta = TimeDelta::hours(1);
 /// How long after `exp` an assertion is accepted still: clocks differ.
 const LATE: TimeDelta = TimeDelta::seconds(10);
@@ -168,7 +168,7 @@ fn is_in_time(assertion: &Assertion, _: &Client, expected: Expected<'_>) -> bool
         Some(number) => seconds(number).is_some_and(|at| at <= now + EARLY.num_seconds()),
     };
     let ends = seconds(&assertion.claims.exp)
-        .is_some_and(|exp| exp > now - LATE.num_seconds() && exp <= now + LIFETIME.num_seconds());
+        .is_some_and(|exp| exp > now - LATE.num_seconds() && exp <= now + (LIFETIME + EARLY).num_seconds());
     ends && begun(&assertion.claims.iat) && begun(&assertion.claims.nbf)
 }
 
@@ -176,7 +176,7 @@ fn is_in_time(assertion: &Assertion, _: &Client, expected: Expected<'_>) -> bool
 fn has_the_algorithm(assertion: &Assertion, client: &Client, _: Expected<'_>) -> bool {
     let of_method = match client.auth {
         ClientAuth::SecretJwt(_) => assertion.alg.is_mac(),
-        ClientAuth::PrivateKeyJwt => assertion.alg.is_signing(),
+        ClientAuth::PrivateKeyJwt => assertion.alg.is_accepted(),
         _ => false,
     };
     of_method && client.metadata.token_endpoint_auth_signing_alg.is_none_or(|alg| alg == assertion.alg)
