@@ -2,6 +2,7 @@
 
 mod assertions;
 mod keys;
+mod once;
 mod silence;
 mod spread;
 

@@ -1,6 +1,7 @@
 //! The protocol endpoints, by their URLs.
 
 mod algorithms;
+mod attacks;
 mod authorize;
 mod claims;
 mod client_auth;

@@ -137,6 +137,14 @@ pub(crate) fn create_in(
             "This address is Signet's own. Choose another.",
         ));
     }
+    // RFC 9700 §4.15: who reads `sub` alone would take its tokens for that person's.
+    if act.tx.user_of_subject(id.as_str())?.is_some() {
+        return Err(AdminError::invalid(
+            "invalid_client_metadata",
+            "client_id",
+            "This is the subject of an account. Choose another.",
+        ));
+    }
     let settings = Settings::of_new(new)?.check(&act.desk.realm)?;
     let secret = settings.wants_secret().then(|| make_secret(settings.auth_method(), act.turn));
     let client = settings.into_client(id, given.or(secret.as_ref()))?;
