@@ -265,6 +265,17 @@ async fn a_given_password_is_used_as_it_is() {
     assert!(signs_in(&signet, &User { password: "admin".to_owned(), ..admin() }).await);
 }
 
+/// R-69a: a database that does not answer has an exit code of its own, for scripts that try again.
+#[tokio::test]
+async fn a_database_that_does_not_answer_is_exit_6() {
+    let gone = Signet::prepare(Database::At("postgres://nobody:hunter2@127.0.0.1:1/none".to_owned()), &[]);
+    for arguments in [&["client", "list"][..], &["audit", "verify", "--json"], &["keys", "rotate"]] {
+        let output = gone.cli(arguments).await;
+        assert_eq!(output.status.code(), Some(6), "{arguments:?}: {output:?}");
+        assert!(!text(&output.stderr).contains("hunter2"), "{output:?}");
+    }
+}
+
 /// R-55, R-69a: an answer that cannot be written is no success: a secret that was in it is lost, and scripts must know. A
 /// reader that goes away ends what follows the log.
 #[tokio::test]

@@ -7,6 +7,7 @@ use reqwest::{Method, Response, StatusCode};
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::api::office::Office;
 use crate::scene::{Scene, admin, header};
 use crate::support::prelude::*;
 use crate::support::services::redis_url;
@@ -168,6 +169,23 @@ async fn what_happens_is_counted() {
     for absent in ["no-such", "secret", "XYZZY", &*scene.client.id, "code=", "?"] {
         let labels = text.lines().filter(|line| !line.starts_with('#'));
         assert!(labels.clone().all(|line| !line.contains(absent)), "{absent}\n{text}");
+    }
+}
+
+/// what an administrator is refused is no failure of the database.
+#[tokio::test]
+async fn a_refusal_is_no_database_error() {
+    let office = Office::open().await;
+    let token = office.administrator().await;
+    let new = serde_json::json!({ "name": "admin" });
+    for _ in 0..3 {
+        let answer = office.call("POST", "/api/v1/admin/roles", &token).json(&new).send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::CONFLICT);
+    }
+    let text = metrics(&office.signet).await;
+    for kind in ["statement", "lost"] {
+        let series = format!("signet_database_errors_total{{kind=\"{kind}\"}}");
+        assert!(text.lines().any(|line| line == format!("{series} 0")), "{text}");
     }
 }
 

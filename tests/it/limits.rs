@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 
+use crate::api::office::{Office, console};
 use crate::scene::header;
 use crate::support::prelude::*;
 
@@ -87,6 +88,22 @@ async fn slow_clients_are_given_up() {
         "head {:?}, body {:?}, kept {:?}, second {:?}, begun {:?}, unread {unread:?}",
         head.1, body.1, kept.1, second.1, begun.1
     );
+}
+
+/// R-58: the body of a request of the API has `http.body_timeout` as any other.
+#[tokio::test]
+async fn a_slow_body_at_the_api_is_given_up() {
+    let signet = Signet::start_with(Database::Postgres, &SHORT).await;
+    let console = console(&signet, &["*:*"]).await;
+    let office = Office { signet, console };
+    let (port, token) = (office.signet.port(), office.administrator().await);
+    let head = format!(
+        "POST /api/v1/admin/clients HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Authorization: Bearer {token}\r\nContent-Length: 4000\r\n\r\n{{"
+    );
+    let (answer, took) = tokio::task::spawn_blocking(move || drip(port, &head, true)).await.expect("an end");
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("longer than 1 s"), "{answer}");
+    assert!(took < Duration::from_secs(30), "{took:?}");
 }
 
 /// R-58: too many headers, a head too large and a body too large are refused, and the next request is answered.

@@ -62,10 +62,10 @@ impl Meter {
         self.timeouts.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a failure.
+    /// Counts a failure. Work that its caller refused and took back did not fail.
     pub(crate) fn note<T>(&self, answer: &Result<T, StoreError>) {
         match answer {
-            Ok(_) => {}
+            Ok(_) | Err(StoreError::TakenBack) => {}
             Err(StoreError::Unavailable(_)) => {
                 self.lost.fetch_add(1, Ordering::Relaxed);
             }

@@ -517,8 +517,13 @@ async fn pages_and_filters() {
     let world = World::server().await;
     world.write(0, 30).await;
     world
-        .change("UPDATE audit SET event = 'client.created', object = 'client:x' WHERE request_id IN ('r3', 'r4')")
+        .change(
+            "UPDATE audit SET event = 'client.created', object = 'client:x' WHERE request_id IN ('r3', 'r4'); \
+             UPDATE audit SET actor_user = '00000000-0000-4000-8000-000000000001' WHERE request_id IN ('r5', 'r6'); \
+             UPDATE audit SET subject_user = '00000000-0000-4000-8000-000000000001' WHERE request_id = 'r7'",
+        )
         .await;
+    let other = Uuid::from_u128(0x4000_8000_0000_0000_0001);
     world.seal().await;
     for newest in [true, false] {
         let (mut seen, mut place) = (Vec::new(), None);
@@ -546,9 +551,12 @@ async fn pages_and_filters() {
         (query::Filter { result: text("refused"), ..Default::default() }, 0),
         (query::Filter { object: text("client:x"), ..Default::default() }, 2),
         (query::Filter { request: text("r9"), ..Default::default() }, 1),
-        (query::Filter { subject: Some(person()), ..Default::default() }, 30),
-        (query::Filter { actor: Some(person()), ..Default::default() }, 30),
+        (query::Filter { subject: Some(person()), ..Default::default() }, 29),
+        (query::Filter { actor: Some(person()), ..Default::default() }, 28),
         (query::Filter { person: Some(person()), ..Default::default() }, 30),
+        (query::Filter { subject: Some(other), ..Default::default() }, 1),
+        (query::Filter { actor: Some(other), ..Default::default() }, 2),
+        (query::Filter { person: Some(other), ..Default::default() }, 3),
         (query::Filter { person: Some(Uuid::nil()), ..Default::default() }, 0),
         (query::Filter { client: text("nobody"), ..Default::default() }, 0),
         (query::Filter { since: Some(start() + Duration::seconds(20)), ..Default::default() }, 10),

@@ -30,6 +30,9 @@ async fn a_clients_life() {
     let answer = change("Renamed").header("If-Match", &tag).send().await.expect("an answer");
     assert_eq!(json(answer, 200).await["client_name"], "Renamed");
     let answer = change("Again").header("If-Match", &tag).send().await.expect("an answer");
+    assert_eq!(problem(answer).await, (412, "changed_meanwhile".to_owned()));
+    let body = json!({ "client_name": "Again", "revision": tag.trim_matches('"') });
+    let answer = office.call("PATCH", &path, &token).json(&body).send().await.expect("an answer");
     assert_eq!(problem(answer).await, (409, "changed_meanwhile".to_owned()));
 
     let again = office.call("POST", CLIENTS, &token).json(&new).send().await.expect("an answer");

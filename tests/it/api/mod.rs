@@ -1,5 +1,6 @@
 //! `/api` and `/docs`.
 
+mod changes;
 mod clients;
 mod consents;
 mod docs;

@@ -196,7 +196,7 @@ async fn a_restarted_postgresql_costs_only_503() {
     let mut postgres = PrivatePostgres::start().await;
     let signet = Signet::start(Database::At(postgres.url())).await;
     let client = signet.client(ClientSpec::confidential()).await;
-    let mut people = Vec::new();
+    let (mut people, mut unavailable) = (Vec::new(), 0);
     for round in 0..3 {
         let traffic = Traffic::start(&signet, &client);
         traffic.acknowledged(8 + 6 * round).await;
@@ -208,6 +208,8 @@ async fn a_restarted_postgresql_costs_only_503() {
         people.append(&mut traffic.finish().await);
         assert_eq!(progress.gone.load(Ordering::Relaxed), 0, "every request was answered");
         println!("restart {round}: {} answers of 503", progress.unavailable.load(Ordering::Relaxed));
+        unavailable += progress.unavailable.load(Ordering::Relaxed);
     }
+    assert!(unavailable > 0, "somebody asked while it was away");
     check_all(&mut people, &Target::new(&signet, &client)).await;
 }

@@ -92,6 +92,7 @@ async fn sealed_anew() {
     let first = signet.cli_json(&["keys", "reseal", "--json"], "").await;
     assert_eq!(first["resealed"], count(&signet, "signing_keys") + count(&signet, "derivation_keys"));
     assert_eq!(signet.cli_json(&["keys", "reseal", "--json"], "").await["resealed"], 0);
+    assert_eq!(count(&signet, "audit WHERE event = 'keys.resealed'"), 1, "nothing changed the second time");
 
     signet.set("SIGNET_SECRET_KEY", NEWER);
     signet.restart().await;

@@ -103,6 +103,26 @@ async fn each_change_by_the_api_writes_one_row() {
     assert!(expected.is_empty(), "nobody calls {expected:?}");
 }
 
+/// a client that wants an algorithm nobody signs with yet has keys made for it: two things changed, two rows,
+/// both declared.
+#[tokio::test]
+async fn keys_that_a_client_needs_are_a_row_of_their_own() {
+    let office = Office::open().await;
+    let token = office.administrator().await;
+    let new = json!({ "client_id": "app", "client_name": "App", "redirect_uris": ["https://app.example/cb"],
+        "id_token_signed_response_alg": "ES384" });
+    let answer = office.call("POST", "/api/v1/admin/clients", &token).json(&new).send().await.expect("an answer");
+    let id = header(&answer, "x-request-id").to_owned();
+    assert_eq!(answer.status(), 201);
+    let mut events: Vec<_> = rows(&office.signet, &id).into_iter().map(|row| (row.event, row.actor)).collect();
+    events.sort();
+    let admin = || Some("admin".to_owned());
+    assert_eq!(events, [("client.created".to_owned(), admin()), ("key.created".to_owned(), admin())]);
+    let table = table(&office.signet).await;
+    let line = table.iter().find(|line| line["method"] == "POST" && line["path"] == "/api/v1/admin/clients");
+    assert_eq!(line.expect("a line")["writes"], json!(["client.created", "key.created"]));
+}
+
 /// what changes nothing because it was so before, or because it is refused, leaves no row of a change.
 #[tokio::test]
 async fn what_changes_nothing_writes_nothing() {

@@ -2,6 +2,7 @@
 
 mod changes;
 mod flows;
+mod requests;
 mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -155,6 +156,7 @@ async fn each_route_refuses_who_it_should() {
         headers(&answer, &line, &format!("{wrong} {path}"));
         let mut allow: BTreeSet<String> = header(&answer, "allow").split(", ").map(str::to_owned).collect();
         assert_eq!(allow.remove("OPTIONS"), line["headers"]["cors"] == true, "{path}");
+        assert_eq!(allow.remove("HEAD"), known.contains("GET"), "{path}");
         assert_eq!(allow, known, "{path}");
     }
     let strict = json!({ "headers": { "csp": "strict", "cors": false, "popup": false } });

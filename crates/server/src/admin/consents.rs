@@ -49,7 +49,7 @@ impl From<GivenConsent> for ConsentView {
 
 /// What an account allowed, by the identifiers of the clients.
 pub async fn list(desk: &Desk, user: &str, paging: Paging) -> Result<Page<ConsentView>, AdminError> {
-    let (user, after, rows) = (user.to_owned(), paging.after()?, paging.rows());
+    let (user, after, rows) = (user.to_owned(), paging.after()?, paging.rows()?);
     let views = desk
         .act(move |act| {
             let account = AccountId(users::find(act, &user)?.id);

@@ -139,7 +139,9 @@ pub async fn reseal(desk: &Desk) -> Result<Resealed, AdminError> {
         .transaction(move |tx| {
             tx.lock_keys()?;
             let resealed = tx.reseal(&mut turn)?;
-            record(tx, EventKind::KeysResealed, "key:*".to_owned(), (&mut turn, &origin))?;
+            if resealed > 0 {
+                record(tx, EventKind::KeysResealed, "key:*".to_owned(), (&mut turn, &origin))?;
+            }
             Ok(resealed)
         })
         .await?;

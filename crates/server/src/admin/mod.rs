@@ -17,7 +17,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use signet_identity::password::PasswordPolicy;
-use signet_oidc::realm::Realm;
+use signet_oidc::{realm::Realm, secret::Digest};
 use signet_rbac::PermissionSet;
 use signet_storage::{Origin, Store, StoreError};
 use utoipa::{IntoParams, ToSchema};
@@ -68,6 +68,9 @@ pub enum AdminError {
     /// It clashes with what is stored.
     #[error("{0}")]
     Conflict(Refusal),
+    /// What is stored is not what the caller said it is.
+    #[error("{0}")]
+    Outdated(Refusal),
     /// Worth trying again in a moment.
     #[error("{0}")]
     Busy(Refusal),
@@ -119,6 +122,7 @@ impl AdminError {
             | Self::Invalid(refusal)
             | Self::Forbidden(refusal)
             | Self::Conflict(refusal)
+            | Self::Outdated(refusal)
             | Self::Busy(refusal) => refusal.code,
             Self::Store(StoreError::Unavailable(_)) => "unavailable",
             Self::Store(_) | Self::Entropy(_) => "internal",
@@ -132,6 +136,7 @@ impl AdminError {
             Self::Invalid(_) => 422,
             Self::Forbidden(_) => 403,
             Self::Conflict(_) => 409,
+            Self::Outdated(_) => 412,
             Self::Busy(_) | Self::Store(StoreError::Unavailable(_)) => 503,
             Self::Store(_) | Self::Entropy(_) => 500,
         }
@@ -144,13 +149,44 @@ impl From<hashing::Refusal> for AdminError {
     }
 }
 
+/// RFC 9110 §13.1.1 `If-Match`: what must be stored for a change to be made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Condition {
+    /// Whatever there is.
+    #[default]
+    Any,
+    /// What has one of these revisions.
+    OneOf(Vec<String>),
+}
+
+impl Condition {
+    /// Refuses where something else is stored.
+    pub(crate) fn check(&self, revision: &str) -> Result<(), AdminError> {
+        match self {
+            Self::OneOf(known) if !known.iter().any(|known| known == revision) => Err(AdminError::Outdated(Refusal {
+                code: "changed_meanwhile",
+                message: "Somebody else changed it meanwhile. Read it again and repeat the change.".into(),
+                field: None,
+            })),
+            Self::Any | Self::OneOf(_) => Ok(()),
+        }
+    }
+}
+
+/// A fingerprint of what is shown of something.
+pub(crate) fn revision<T: Serialize>(shown: &T) -> String {
+    let text = Digest::of(&serde_json::to_vec(shown).unwrap_or_default()).to_text();
+    text.get(..22).unwrap_or(&text).to_owned()
+}
+
 /// Which part of a list is wanted.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub struct Paging {
-    /// At most so many; 50 when not given, at most 200.
-    pub limit: Option<u32>,
+    /// At most so many, 1 to 200; 50 when not given.
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<i64>,
     /// What [`Page::next`] of the page before said.
     pub after: Option<String>,
     /// Part of the identifier or of the name, in any case.
@@ -168,11 +204,20 @@ pub struct Page<T> {
 
 impl Paging {
     /// The greatest page.
-    pub const MAX: u32 = 200;
+    pub const MAX: i64 = 200;
+
+    /// How many are shown.
+    fn shown(&self) -> i64 {
+        self.limit.unwrap_or(50)
+    }
 
     /// How many entries, one more than shown: the last one tells that there is a next page.
-    pub(crate) fn rows(&self) -> i64 {
-        i64::from(self.limit.unwrap_or(50).clamp(1, Self::MAX)) + 1
+    pub(crate) fn rows(&self) -> Result<i64, AdminError> {
+        let shown = self.shown();
+        if !(1..=Self::MAX).contains(&shown) {
+            return Err(AdminError::invalid("invalid_limit", "limit", "Give a number from 1 to 200."));
+        }
+        Ok(shown + 1)
     }
 
     /// What is searched for, if anything.
@@ -197,7 +242,7 @@ impl Paging {
 impl<T> Page<T> {
     /// From one entry more than is shown; `key` is what the list is ordered by.
     pub(crate) fn of(mut rows: Vec<T>, paging: &Paging, key: impl Fn(&T) -> String) -> Self {
-        let shown = usize::try_from(paging.rows() - 1).unwrap_or(usize::MAX);
+        let shown = usize::try_from(paging.shown()).unwrap_or(usize::MAX);
         let more = rows.len() > shown;
         rows.truncate(shown);
         let next = rows.last().filter(|_| more).map(key);

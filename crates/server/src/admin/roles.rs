@@ -10,7 +10,7 @@ use signet_rbac::{
 use signet_storage::accounts::AccountRef;
 use utoipa::ToSchema;
 
-use super::{Act, AdminError, Desk};
+use super::{Act, AdminError, Condition, Desk, revision};
 
 /// A role to be made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -34,12 +34,15 @@ pub struct NewRole {
 #[serde(deny_unknown_fields)]
 pub struct RoleChange {
     /// What it is for.
+    #[schema(nullable = false)]
     #[serde(default)]
     pub description: Option<String>,
     /// All that it adds to what it inherits.
+    #[schema(nullable = false)]
     #[serde(default)]
     pub permissions: Option<Vec<String>>,
     /// All roles it inherits from.
+    #[schema(nullable = false)]
     #[serde(default)]
     pub parents: Option<Vec<String>>,
 }
@@ -123,15 +126,29 @@ pub async fn create(desk: &Desk, new: NewRole) -> Result<RoleView, AdminError> {
 }
 
 /// Changes a role. What nobody sees a difference in is no change and leaves no trace.
-pub async fn update(desk: &Desk, name: &str, change: RoleChange) -> Result<RoleView, AdminError> {
+pub async fn update(desk: &Desk, name: &str, change: RoleChange, condition: Condition) -> Result<RoleView, AdminError> {
     let name = name.to_owned();
-    desk.act(move |act| update_in(act, &name, &change)).await
+    desk.act(move |act| {
+        held_to(act, &name, &condition)?;
+        update_in(act, &name, &change)
+    })
+    .await
 }
 
 /// Deletes a role; whoever held it loses it.
-pub async fn delete(desk: &Desk, name: &str) -> Result<(), AdminError> {
+pub async fn delete(desk: &Desk, name: &str, condition: Condition) -> Result<(), AdminError> {
     let name = name.to_owned();
-    desk.act(move |act| delete_in(act, &name)).await
+    desk.act(move |act| {
+        held_to(act, &name, &condition)?;
+        delete_in(act, &name)
+    })
+    .await
+}
+
+/// Locks the roles, and refuses where this one is not as the caller said it is.
+fn held_to(act: &mut Act<'_, '_>, name: &str, condition: &Condition) -> Result<(), AdminError> {
+    let all = act.tx.hold_roles()?;
+    condition.check(&revision(&view(&all, find(&all, name)?)))
 }
 
 /// Gives a role. Who has it already keeps it.

@@ -149,7 +149,7 @@ pub async fn list(desk: &Desk, paging: Paging, state: Option<String>) -> Result<
         prefix: paging.search()?.map(|text| text.to_lowercase()),
         state: state.transpose()?,
         after: paging.after()?.to_lowercase(),
-        limit: paging.rows(),
+        limit: paging.rows()?,
     };
     let rows = desk.store.read(move |tx| tx.accounts(&filter)).await?;
     let views: Vec<UserView> = rows.into_iter().map(view).collect::<Result<_, _>>()?;

@@ -2,11 +2,30 @@
 
 use actix_web::{HttpResponse, web::Payload};
 
-use super::{Office, problem::Problem, shown, tagged};
+use super::{MergePatch, Office, problem::Problem, shown, tagged};
 use crate::admin::{
     Page, Paging,
     clients::{self, ClientChange, ClientIssued, ClientView, NewClient, RotateSecret},
 };
+
+impl MergePatch for ClientChange {
+    const KEPT: &'static [&'static str] = &[
+        "revision",
+        "client_name",
+        "redirect_uris",
+        "post_logout_redirect_uris",
+        "grant_types",
+        "response_types",
+        "scope",
+        "token_endpoint_auth_method",
+        "application_type",
+        "first_party",
+        "pkce",
+        "refresh_rotation",
+        "pkce_plain",
+        "request_objects",
+    ];
+}
 
 /// Clients, by identifier.
 #[utoipa::path(get, path = "/api/v1/admin/clients", tag = "Clients", params(Paging),
@@ -38,18 +57,18 @@ pub async fn show(office: Office) -> Result<HttpResponse, Problem> {
         ("If-Match" = Option<String>, Header, description = "The ETag the change is based on")),
     responses((status = 200, description = "As it is now; with a secret if the change made one", body = ClientIssued)))]
 pub async fn update(office: Office, payload: Payload) -> Result<HttpResponse, Problem> {
-    let mut change: ClientChange = office.body(payload).await?;
-    change.revision = change.revision.or(office.if_match());
-    let changed = clients::update(&office.desk, &office.path::<String>()?, change).await?;
+    let change: ClientChange = office.change(payload).await?;
+    let changed = clients::update(&office.desk, &office.path::<String>()?, change, office.condition()).await?;
     Ok(tagged(&changed.client.revision, &changed))
 }
 
 /// Removes a client. What it was given ends at once.
 #[utoipa::path(delete, path = "/api/v1/admin/clients/{client_id}", tag = "Clients",
-    params(("client_id" = String, Path, description = "Its identifier")),
+    params(("client_id" = String, Path, description = "Its identifier"),
+        ("If-Match" = Option<String>, Header, description = "The ETag the change is based on")),
     responses((status = 204, description = "Removed")))]
 pub async fn delete(office: Office) -> Result<HttpResponse, Problem> {
-    clients::delete(&office.desk, &office.path::<String>()?).await?;
+    clients::delete(&office.desk, &office.path::<String>()?, office.condition()).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -1,7 +1,5 @@
 //! What callers send: JSON within bounds, queries without surprises.
 
-use std::time::Duration;
-
 use actix_web::{
     HttpRequest,
     web::{Bytes, Payload, Query},
@@ -9,10 +7,11 @@ use actix_web::{
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
-use crate::{call::is_of_type, guard::gate::body_limit};
+use crate::{
+    call::{body_patience, is_of_type},
+    guard::gate::body_limit,
+};
 
-/// How long a body may take.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How deep JSON may be nested. Nothing that is taken is deeper than a few levels.
 const DEPTH: usize = 16;
 
@@ -41,10 +40,13 @@ fn not_json() -> Problem {
 }
 
 async fn bytes(http: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
-    let limit = body_limit(http);
-    match tokio::time::timeout(PATIENCE, payload.to_bytes_limited(limit)).await {
-        Err(_) => Err(Problem::new(408, "request_timeout", "The request took longer than 10 seconds to arrive.")),
-        Ok(Err(_)) => Err(Problem::new(413, "request_too_large", format!("Send at most {limit} bytes."))),
+    let (limit, patience) = (body_limit(http), body_patience(http));
+    match tokio::time::timeout(patience, payload.to_bytes_limited(limit)).await {
+        Err(_) => {
+            let detail = format!("The request took longer than {} s to arrive.", patience.as_secs());
+            Err(Problem::new(408, "request_timeout", detail))
+        }
+        Ok(Err(_)) => Err(Problem::too_large(limit)),
         Ok(Ok(Err(_))) => Err(Problem::new(400, "incomplete_request", "The request ended early.")),
         Ok(Ok(Ok(body))) => Ok(body),
     }

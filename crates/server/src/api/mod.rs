@@ -21,7 +21,7 @@ use futures_util::future::{Ready, ready};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    admin::{Desk, Page},
+    admin::{Condition, Desk, Page},
     app::App,
     guard::bearer::Caller,
 };
@@ -82,10 +82,31 @@ impl Office {
         parts.map(actix_web::web::Path::into_inner).map_err(|_| Problem::no_route())
     }
 
-    /// RFC 9110 §13.1.1 `If-Match`: the revision a change is based on.
-    pub fn if_match(&self) -> Option<String> {
-        let sent = self.http.headers().get(header::IF_MATCH)?.to_str().ok()?;
-        (sent != "*").then(|| sent.trim_start_matches("W/").trim_matches('"').to_owned())
+    /// A change as JSON (RFC 7396). A `null` for what cannot be absent is refused by the member's name.
+    pub async fn change<T: MergePatch>(&self, payload: Payload) -> Result<T, Problem> {
+        let body = input::read(&self.http, payload).await?;
+        let change: T = input::parse(&body)?;
+        let members: serde_json::Map<String, serde_json::Value> = input::parse(&body)?;
+        let emptied = |name: &&&'static str| members.get(**name).is_some_and(serde_json::Value::is_null);
+        match T::KEPT.iter().find(emptied) {
+            Some(name) => Err(Problem::kept(name)),
+            None => Ok(change),
+        }
+    }
+
+    /// RFC 9110 §13.1.1 `If-Match`: what the change is based on. Tags are compared strongly (§8.8.3.2): weak ones are
+    /// never met.
+    pub fn condition(&self) -> Condition {
+        if !self.http.headers().contains_key(header::IF_MATCH) {
+            return Condition::Any;
+        }
+        let sent = self.http.headers().get_all(header::IF_MATCH).filter_map(|value| value.to_str().ok());
+        let tags: Vec<&str> = sent.flat_map(|value| value.split(',')).map(str::trim).collect();
+        if tags.contains(&"*") {
+            return Condition::Any;
+        }
+        let strong = tags.into_iter().filter(|tag| !tag.starts_with("W/"));
+        Condition::OneOf(strong.map(|tag| tag.trim_matches('"').to_owned()).collect())
     }
 
     /// RFC 8288: a part of a list, with the way to the next part.
@@ -110,6 +131,12 @@ impl Office {
         let location = format!("{}/{}", self.desk.realm.url(path), segment(name));
         HttpResponse::Created().insert_header((header::LOCATION, location)).json(made)
     }
+}
+
+/// The body of a PATCH.
+pub trait MergePatch: DeserializeOwned {
+    /// The members that cannot be absent from what is changed: `null` is no value for them.
+    const KEPT: &'static [&'static str];
 }
 
 /// Something as it is now, with its revision as `ETag`.

@@ -92,7 +92,12 @@ fn describe(operation: &mut Operation, permission: &str) {
     let before = operation.description.take().map(|text| format!("{text}\n\n")).unwrap_or_default();
     operation.description = Some(format!("{before}Needs the permission `{permission}`."));
     operation.security = Some(vec![SecurityRequirement::new(SCHEME, Vec::<String>::new())]);
-    for (status, text) in REFUSALS {
+    let conditional = operation.parameters.iter().flatten().any(|parameter| match parameter {
+        RefOr::T(parameter) => parameter.name == "If-Match",
+        RefOr::Ref(_) => false,
+    });
+    let outdated = conditional.then_some((412, "What is stored is not what `If-Match` names"));
+    for (status, text) in REFUSALS.into_iter().chain(outdated) {
         operation.responses.responses.entry(status.to_string()).or_insert_with(|| RefOr::T(refusal(text)));
     }
 }

@@ -87,6 +87,17 @@ impl Problem {
         Self::new(500, "internal", "Something went wrong here. The log says more under the request id.")
     }
 
+    /// RFC 9110 §15.5.14.
+    pub fn too_large(limit: usize) -> Self {
+        Self::new(413, "request_too_large", format!("Send at most {limit} bytes."))
+    }
+
+    /// RFC 7396: `null` for a member that cannot be absent.
+    pub fn kept(member: &'static str) -> Self {
+        let detail = format!("{member} cannot be absent. Give a value, or leave the member out and it stays as it is.");
+        Self { field: Some(member), ..Self::new(422, "invalid_body", detail) }
+    }
+
     /// RFC 9110 §15.5.6.
     pub fn wrong_method(allow: &str) -> Self {
         Self::new(405, "method_not_allowed", format!("Use one of {allow}."))
@@ -158,6 +169,7 @@ impl From<AdminError> for Problem {
             | AdminError::Forbidden(refusal)
             | AdminError::Invalid(refusal)
             | AdminError::Conflict(refusal)
+            | AdminError::Outdated(refusal)
             | AdminError::Busy(refusal) => {
                 let Refusal { code, message, field } = refusal;
                 Self { field, ..Self::new(status, code, message) }

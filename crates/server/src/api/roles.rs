@@ -2,11 +2,15 @@
 
 use actix_web::{HttpResponse, web::Payload};
 
-use super::{Office, all, problem::Problem, shown};
+use super::{MergePatch, Office, all, problem::Problem, shown, tagged};
 use crate::admin::{
-    Page,
+    Page, revision,
     roles::{self, HeldRoles, HolderRef, NewRole, RoleChange, RoleDetail, RoleView},
 };
+
+impl MergePatch for RoleChange {
+    const KEPT: &'static [&'static str] = &["description", "permissions", "parents"];
+}
 
 /// Roles, by name.
 #[utoipa::path(get, path = "/api/v1/admin/roles", tag = "Roles",
@@ -26,26 +30,30 @@ pub async fn create(office: Office, payload: Payload) -> Result<HttpResponse, Pr
 /// One role, with how many hold it.
 #[utoipa::path(get, path = "/api/v1/admin/roles/{role}", tag = "Roles",
     params(("role" = String, Path, description = "Its name")),
-    responses((status = 200, description = "The role", body = RoleDetail)))]
+    responses((status = 200, description = "The role; its revision is the ETag", body = RoleDetail)))]
 pub async fn show(office: Office) -> Result<HttpResponse, Problem> {
-    Ok(shown(&roles::show(&office.desk, &office.path::<String>()?).await?))
+    let detail = roles::show(&office.desk, &office.path::<String>()?).await?;
+    Ok(tagged(&revision(&detail.role), &detail))
 }
 
-/// Changes what the body names; the rest stays.
+/// Changes what the body names; the rest stays. With `If-Match` only if nobody changed it meanwhile.
 #[utoipa::path(patch, path = "/api/v1/admin/roles/{role}", tag = "Roles", request_body = RoleChange,
-    params(("role" = String, Path, description = "Its name")),
+    params(("role" = String, Path, description = "Its name"),
+        ("If-Match" = Option<String>, Header, description = "The ETag the change is based on")),
     responses((status = 200, description = "As it is now", body = RoleView)))]
 pub async fn update(office: Office, payload: Payload) -> Result<HttpResponse, Problem> {
-    let change: RoleChange = office.body(payload).await?;
-    Ok(shown(&roles::update(&office.desk, &office.path::<String>()?, change).await?))
+    let change: RoleChange = office.change(payload).await?;
+    let changed = roles::update(&office.desk, &office.path::<String>()?, change, office.condition()).await?;
+    Ok(tagged(&revision(&changed), &changed))
 }
 
 /// Deletes a role; whoever held it loses it.
 #[utoipa::path(delete, path = "/api/v1/admin/roles/{role}", tag = "Roles",
-    params(("role" = String, Path, description = "Its name")),
+    params(("role" = String, Path, description = "Its name"),
+        ("If-Match" = Option<String>, Header, description = "The ETag the change is based on")),
     responses((status = 204, description = "Deleted")))]
 pub async fn delete(office: Office) -> Result<HttpResponse, Problem> {
-    roles::delete(&office.desk, &office.path::<String>()?).await?;
+    roles::delete(&office.desk, &office.path::<String>()?, office.condition()).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -16,8 +16,9 @@ use crate::admin::{
 #[into_params(parameter_in = Query)]
 #[serde(default, deny_unknown_fields)]
 pub struct UserQuery {
-    /// At most so many; 50 when not given, at most 200.
-    pub limit: Option<u32>,
+    /// At most so many, 1 to 200; 50 when not given.
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<i64>,
     /// The `next` of the page before.
     pub after: Option<String>,
     /// What is searched for in usernames and addresses.

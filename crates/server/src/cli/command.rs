@@ -175,7 +175,9 @@ impl From<AdminError> for Reply {
         let exit = match &error {
             AdminError::NotFound(_) => Exit::NotFound,
             AdminError::Busy(_) | AdminError::Store(StoreError::Unavailable(_)) => Exit::Unavailable,
-            AdminError::Invalid(_) | AdminError::Forbidden(_) | AdminError::Conflict(_) => Exit::Failed,
+            AdminError::Invalid(_) | AdminError::Forbidden(_) | AdminError::Conflict(_) | AdminError::Outdated(_) => {
+                Exit::Failed
+            }
             AdminError::Store(_) | AdminError::Entropy(_) => {
                 tracing::error!(%error, "a command failed");
                 Exit::Failed

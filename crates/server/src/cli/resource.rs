@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::command::{Command, Reply, Run, to_value};
 use crate::admin::{
-    AdminError, Desk, Paging,
+    AdminError, Condition, Desk, Paging,
     resources::{self, NewResource, ResourceChange, ResourceView, ScopeView},
 };
 
@@ -139,10 +139,12 @@ impl Run for ResourceCommand {
             Self::Show { identifier } => resources::show(desk, &identifier).await.map(|view| shown(&view)),
             Self::Update(update) => {
                 let identifier = update.identifier.clone();
-                resources::update(desk, &identifier, update.into()).await.map(|view| told("is as told", &view))
+                resources::update(desk, &identifier, update.into(), Condition::Any)
+                    .await
+                    .map(|view| told("is as told", &view))
             }
             Self::Delete { identifier, yes: true } => {
-                resources::delete(desk, &identifier).await.map(|view| told("removed", &view))
+                resources::delete(desk, &identifier, Condition::Any).await.map(|view| told("removed", &view))
             }
             Self::Delete { identifier, yes: false } => {
                 resources::show(desk, &identifier).await.map(|view| Reply::Ask {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::{Command, Reply, Run, to_value};
 use crate::admin::{
-    AdminError, Desk,
+    AdminError, Condition, Desk,
     roles::{self, HeldRoles, HolderRef, NewRole, RoleChange, RoleDetail, RoleView},
 };
 
@@ -133,7 +133,7 @@ async fn answer(command: RoleCommand, desk: &Desk) -> Result<Reply, AdminError> 
                 permissions: list(permissions, Clear::Permissions),
                 parents: list(parents, Clear::Parents),
             };
-            told("is as told", &roles::update(desk, &name, change).await?)
+            told("is as told", &roles::update(desk, &name, change, Condition::Any).await?)
         }
         RoleCommand::Delete { name, yes: false } => {
             let detail = roles::show(desk, &name).await?;
@@ -144,7 +144,7 @@ async fn answer(command: RoleCommand, desk: &Desk) -> Result<Reply, AdminError> 
             }
         }
         RoleCommand::Delete { name, yes: true } => {
-            roles::delete(desk, &name).await?;
+            roles::delete(desk, &name, Condition::Any).await?;
             Reply::done(format!("Role {name} deleted."), serde_json::json!({ "name": name, "deleted": true }))
         }
         RoleCommand::Assign { name, holder } => {

@@ -32,8 +32,8 @@ pub enum UserCommand {
         #[arg(long, value_name = "STATE")]
         state: Option<String>,
         /// At most so many, up to 200.
-        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
-        limit: u32,
+        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=200))]
+        limit: i64,
         /// Where the page begins: what the page before told.
         #[arg(long, value_name = "USERNAME")]
         after: Option<String>,
@@ -68,8 +68,8 @@ pub enum UserCommand {
         #[command(flatten)]
         user: Named,
         /// At most so many, up to 200.
-        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
-        limit: u32,
+        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=200))]
+        limit: i64,
         /// Where the page begins: what the page before told.
         #[arg(long, value_name = "CLIENT_ID")]
         after: Option<String>,

@@ -125,25 +125,26 @@ impl Reader<'_> {
     /// `.env` of the working directory. Names of other programs are left alone.
     pub fn dotenv(&mut self, directory: &Path) -> Layer {
         let mut layer = Layer { name: ".env", ..Layer::default() };
-        let pairs = match dotenvy::from_path_iter(directory.join(".env")) {
-            Ok(pairs) => pairs,
-            Err(dotenvy::Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => return layer,
+        let text = match fs::read_to_string(directory.join(".env")) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return layer,
             Err(error) => {
-                self.errors.push(format!(".env: the file cannot be read: {}", kind(&error)));
+                self.errors.push(format!(".env: the file cannot be read: {}", error.kind()));
                 return layer;
             }
         };
-        for pair in pairs {
+        let (good, bad) = readable(text.trim_start_matches('\u{FEFF}'));
+        for line in bad {
+            let message = "this is not NAME=value; put a value with spaces in quotes, and close them";
+            self.errors.push(format!(".env:{line}: {message}"));
+        }
+        for pair in dotenvy::from_read_iter(good.as_bytes()) {
             match pair {
                 Ok((name, value)) if name == "SIGNET_CONFIG" && !value.is_empty() => {
                     let message = "this is not read here; give it in the environment or by --config";
                     self.errors.push(format!(".env: SIGNET_CONFIG: {message}"));
                 }
                 Ok((name, value)) => self.variable(&mut layer, ".env: ", &name, &value),
-                Err(dotenvy::Error::LineParse(_, _)) => {
-                    self.errors.push(".env: a line is not NAME=value; put a value with spaces in quotes".to_owned());
-                    break;
-                }
                 Err(error) => {
                     self.errors.push(format!(".env: the file cannot be read: {}", kind(&error)));
                     break;
@@ -190,7 +191,13 @@ impl Reader<'_> {
                 self.errors.push("--set: write a setting and its value: --set tokens.access=10m".to_owned());
                 continue;
             };
-            let place = Place { label: format!("--set {path}"), names_key: true };
+            // What is like no setting may be a part of a secret: it is not repeated.
+            let like_one = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._".contains(&byte);
+            let label = match self.keys.nearest(path) {
+                Some(_) if path.bytes().all(like_one) => format!("--set {path}"),
+                _ => "--set".to_owned(),
+            };
+            let place = Place { label, names_key: true };
             if self.keys.find(path).is_none() {
                 self.unknown(&place, path, |near| format!("--set {near}"));
             } else if !value.is_empty() {
@@ -274,6 +281,33 @@ pub fn variable_of(path: &str) -> String {
         "redis.url" => "REDIS_URL".to_owned(),
         _ => format!("SIGNET_{}", path.to_uppercase().replace('.', "__")),
     }
+}
+
+/// The text of a `.env` without the lines that cannot be read, and the numbers of those. Whoever reads it would stop at
+/// the first.
+fn readable(text: &str) -> (String, Vec<usize>) {
+    let lines: Vec<&str> = text.lines().collect();
+    let (mut good, mut bad, mut at) = (String::with_capacity(text.len()), Vec::new(), 0);
+    while at < lines.len() {
+        // A value in quotes may go on over some lines.
+        let entry = (at + 1..=lines.len()).find_map(|end| {
+            let entry = lines.get(at..end)?.join("\n") + "\n";
+            match dotenvy::from_read_iter(entry.as_bytes()).next() {
+                None | Some(Ok(_)) => Some(Some((end, entry))),
+                // The quotes are still open.
+                Some(Err(dotenvy::Error::LineParse(read, place))) if place == entry.len() && read == entry => None,
+                Some(Err(_)) => Some(None),
+            }
+        });
+        if let Some((end, entry)) = entry.flatten() {
+            good.push_str(&entry);
+            at = end;
+        } else {
+            bad.push(at + 1);
+            at += 1;
+        }
+    }
+    (good, bad)
 }
 
 fn kind(error: &dotenvy::Error) -> String {

@@ -38,7 +38,7 @@ pub struct Settings {
     pub admin_password_file: Option<PathBuf>,
     /// The database.
     pub database: Database,
-    /// Redis, which carries changes between nodes faster and shares counters.
+    /// Redis, which carries changes between nodes faster.
     pub redis: Redis,
     /// TLS by Signet itself.
     #[schemars(extend("x-live" = true))]
@@ -54,7 +54,7 @@ pub struct Settings {
     /// Who may register.
     #[schemars(extend("x-live" = true))]
     pub registration: Registration,
-    /// How often something may be tried.
+    /// How often something may be tried. Each node counts for itself.
     #[schemars(extend("x-live" = true))]
     pub rate_limits: RateLimits,
     /// How long what is issued is good for.
@@ -193,11 +193,11 @@ pub struct RateLimits {
     pub sign_in: Rate,
     /// Registrations from one address.
     pub registration: Rate,
-    /// Password resets for one account.
+    /// Password resets for one account. Without effect yet: there are none.
     pub reset: Rate,
-    /// Second factors tried for one account.
+    /// Second factors tried for one account. Without effect yet: there are none.
     pub second_factor: Rate,
-    /// Sensitive requests of one person.
+    /// Sensitive requests of one person. Without effect yet: they are counted by address.
     pub user: Rate,
     /// Sensitive requests from one address.
     pub address: Rate,

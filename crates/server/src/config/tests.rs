@@ -198,8 +198,34 @@ fn every_place_is_named() {
     );
     assert!(errors.contains("--set: write a setting and its value") && !errors.contains("hunter2"), "{errors}");
 
+    // What is before the first `=` of an address is no name of a setting.
+    for secret in ["postgres://u:hunter2@h/d?sslmode=x", "HUNTER2=1", "hunter2xyz=1", "hunter 2="] {
+        let errors = folder.read(&[], &[secret]).unwrap_err().to_lowercase();
+        assert!(errors.contains("--set: there is no such setting") && !errors.contains("hunter"), "{errors}");
+    }
+
     let twice = read(&[("DATABASE_URL", "postgres://a"), ("SIGNET_DATABASE__URL", "postgres://b")]).unwrap_err();
     assert!(twice.contains("SIGNET_DATABASE__URL: DATABASE_URL says the same thing otherwise"), "{twice}");
+}
+
+/// R-64: each line of a `.env` that cannot be read is named by its number, and hides neither settings nor mistakes after
+/// it.
+#[test]
+fn wrong_lines_of_a_dotenv_are_counted() {
+    let text = "\u{FEFF}# one\nnonsense\nSIGNET_BIND=here\n\nOTHER=\"two\nlines\"\nhunter2 more words\r\n\
+                export SIGNET_ISSUER='http://localhost:9000'\nSIGNET_NOPE=1\nOPEN=\"hunter2\nSIGNET_TOKENS__ACCESS=2h";
+    let errors = Folder::new("dotenv", &[(".env", text)]).read(&[], &[]).unwrap_err();
+    let mut starts: Vec<&str> = errors.lines().map(|line| line.split(": ").take(2).last().unwrap()).collect();
+    starts.sort_unstable();
+    let said = "this is not NAME=value; put a value with spaces in quotes, and close them";
+    assert_eq!(starts, ["SIGNET_BIND", "SIGNET_NOPE", "SIGNET_TOKENS__ACCESS", said, said, said], "{errors}");
+    for line in [2, 7, 10] {
+        assert!(errors.contains(&format!(".env:{line}: {said}")), "{errors}");
+    }
+    assert!(!errors.contains("hunter2"), "{errors}");
+    let good = "A=1\nSIGNET_ISSUER=http://localhost:${A}234\nSIGNET_LOG='warn' # and so on\n";
+    let config = Folder::new("dotenv-good", &[(".env", good)]).read(&[], &[]).unwrap();
+    assert_eq!((&*config.issuer, config.bind.port()), ("http://localhost:1234", 1234));
 }
 
 /// R-64: defaults, file, `.env`, environment, flags: the later wins, and each tells where it stands.

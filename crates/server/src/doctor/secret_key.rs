@@ -31,6 +31,8 @@ enum Source {
     },
     /// None yet: the first start makes one.
     Absent(PathBuf),
+    /// There is no directory that it could be in.
+    Nowhere,
 }
 
 pub(super) fn gather(config: &Config) -> Facts {
@@ -42,6 +44,10 @@ pub(super) fn gather(config: &Config) -> Facts {
         Ok((mode, keys)) => Facts { source: Source::File { path, state: Ok(mode) }, keys },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Facts { source: Source::Absent(path), keys: Vec::new() }
+        }
+        // The data directory is none, which its own check says.
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            Facts { source: Source::Nowhere, keys: Vec::new() }
         }
         Err(error) => Facts { source: Source::File { path, state: Err(error.to_string()) }, keys: Vec::new() },
     }
@@ -80,6 +86,7 @@ pub(super) fn judge(facts: &Facts, inspection: Option<&Inspection>) -> Vec<Findi
             let what = format!("{} has mode {mode:o}: others can read it", path.display());
             findings.push(Finding::warning(CHECK, what, format!("chmod 600 {}", path.display())));
         }
+        Source::Nowhere => return Vec::new(),
         Source::Configured | Source::File { .. } => {}
     }
     match inspection.and_then(|inspection| inspection.sealed) {

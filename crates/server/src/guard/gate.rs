@@ -23,7 +23,7 @@ use super::{
 use crate::{
     api::problem::Problem,
     app::App,
-    call,
+    call::{self, BadInput},
     oauth::EndpointError,
     pages::{self, PageError},
 };
@@ -72,12 +72,18 @@ pub(super) async fn pass<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     request.extensions_mut().insert(Declared(post.headers));
-    let met = post.methods.iter().position(|method| method == request.method()).and_then(|at| post.lines.get(at));
+    let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+    let met = post.methods.iter().position(|known| known == method).and_then(|at| post.lines.get(at));
     let Some(line) = met else {
         let answer = other_method(&post, request.request());
         return Ok(request.into_response(answer).map_into_right_body());
     };
     request.extensions_mut().insert(Met(Rc::clone(line)));
+    // Before anything is read: what says that it is larger, is. A body that does not say is counted as it comes.
+    if announced(request.request()).is_some_and(|bytes| bytes > line.body_limit as u64) {
+        let answer = too_large(&post, line, request.request());
+        return Ok(request.into_response(answer).map_into_right_body());
+    }
     let limit = request.app_data::<Data<App>>().map_or(UNCONFIGURED, |app| app.config().http.request_timeout.0);
     let deadline = tokio::time::Instant::now() + limit;
     let late = |request: HttpRequest| {
@@ -159,12 +165,32 @@ fn timed_out(post: &Post, request: &HttpRequest) -> HttpResponse {
     }
 }
 
+/// How large the body is said to be (RFC 9110 §8.6).
+fn announced(request: &HttpRequest) -> Option<u64> {
+    request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// A body larger than its line takes.
+fn too_large(post: &Post, line: &Line, request: &HttpRequest) -> HttpResponse {
+    match post.face {
+        Face::Page => match request.app_data::<Data<App>>() {
+            Some(app) => PageError::Input(BadInput::TooLarge).page(app, request),
+            None => HttpResponse::PayloadTooLarge().finish(),
+        },
+        Face::OAuth => EndpointError::Input(BadInput::TooLarge).json(request),
+        Face::Problem => Problem::too_large(line.body_limit).answer(request),
+    }
+}
+
 /// A method that has no line: a preflight where scripts may call, else 405 with `Allow` (RFC 9110 §15.5.6).
 fn other_method(post: &Post, request: &HttpRequest) -> HttpResponse {
     if post.headers.cors && request.method() == Method::OPTIONS {
         return HttpResponse::NoContent().finish();
     }
     let mut allow: Vec<&str> = post.methods.iter().map(Method::as_str).collect();
+    if allow.contains(&"GET") {
+        allow.push("HEAD");
+    }
     if post.headers.cors {
         allow.push("OPTIONS");
     }

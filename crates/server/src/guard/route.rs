@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use actix_web::{FromRequest, Handler, Responder, Route, http::Method, middleware::from_fn, web};
+use actix_web::{FromRequest, Handler, Responder, Route, guard, http::Method, middleware::from_fn, web};
 use serde::Serialize;
 use signet_rbac::Permission;
 
@@ -106,7 +106,7 @@ impl Headers {
 pub struct Line {
     /// The path's pattern.
     pub path: &'static str,
-    /// The method.
+    /// The method; HEAD is served wherever GET is.
     pub method: &'static str,
     /// Who may call.
     pub requirement: Requirement,
@@ -133,13 +133,19 @@ pub struct Draft {
     route: Route,
 }
 
+#[expect(clippy::disallowed_methods, reason = "a route that is registered from the table alone")]
 fn draft<F, Args>(method: Method, name: &'static str, handler: F) -> Draft
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    Draft { route: web::method(method.clone()).to(handler), method, name }
+    // RFC 9110 §9.1: HEAD is served wherever GET is; the body is left out behind us.
+    let route = match method {
+        Method::GET => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
+        _ => web::method(method.clone()),
+    };
+    Draft { route: route.to(handler), method, name }
 }
 
 macro_rules! methods {
@@ -156,7 +162,7 @@ macro_rules! methods {
     )*};
 }
 
-methods! { get GET "GET" head HEAD "HEAD" post POST "POST" put PUT "PUT" patch PATCH "PATCH" delete DELETE "DELETE" }
+methods! { get GET "GET" post POST "POST" put PUT "PUT" patch PATCH "PATCH" delete DELETE "DELETE" }
 
 impl Draft {
     /// Everybody.

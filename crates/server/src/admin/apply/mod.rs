@@ -20,7 +20,7 @@ use signet_oidc::{
 };
 use signet_storage::{clients::ClientFilter, resources::ResourceFilter};
 
-use super::{Act, AdminError, Desk, Refusal, clients, keys, resources};
+use super::{Act, AdminError, Condition, Desk, Refusal, clients, keys, resources};
 use crate::startup::PLAYGROUND_CLIENT;
 
 pub use secrets::Secrets;
@@ -210,7 +210,8 @@ fn apply_resources(
     }
     for gone in act.tx.resources(&ResourceFilter { limit: i64::from(i32::MAX), ..ResourceFilter::default() })? {
         if !listed.contains(&gone.identifier) {
-            resources::delete_in(act, &gone.identifier).map_err(|error| within(KIND, &gone.identifier, error))?;
+            resources::delete_in(act, &gone.identifier, &Condition::Any)
+                .map_err(|error| within(KIND, &gone.identifier, error))?;
             plan.note(Action::Delete, KIND, &gone.identifier, Vec::new());
         }
     }
@@ -240,7 +241,7 @@ fn apply_clients(
         let id = gone.client.id;
         let ours = gone.client.source == ClientSource::Admin && id.as_str() != PLAYGROUND_CLIENT;
         if ours && !listed.contains(id.as_str()) {
-            clients::delete_in(act, &id).map_err(|error| within(KIND, id.as_str(), error))?;
+            clients::delete_in(act, &id, &Condition::Any).map_err(|error| within(KIND, id.as_str(), error))?;
             applied.plan.note(Action::Delete, KIND, id.as_str(), Vec::new());
         }
     }

@@ -23,12 +23,14 @@ pub(super) fn read(stored: &ClientMetadata, given: Map<String, Value>) -> Result
     };
     for (name, value) in given {
         let alone: Map<String, Value> = [(name.clone(), value.clone())].into_iter().collect();
-        if value.is_null() {
-            members.remove(&name);
-        } else if let Err(error) = serde_json::from_value::<ClientMetadata>(Value::Object(alone)) {
-            return Err(wrong("metadata", format!("{name}: {}.", said(&error.to_string()))));
-        } else {
-            members.insert(name, value);
+        let error = serde_json::from_value::<ClientMetadata>(Value::Object(alone)).err().map(|error| error.to_string());
+        match error {
+            // No value of what there is; what there is not cannot be taken away either.
+            Some(error) if !value.is_null() || error.starts_with("unknown field") => {
+                return Err(wrong("metadata", format!("{name}: {}.", said(&error))));
+            }
+            _ if value.is_null() => drop(members.remove(&name)),
+            _ => drop(members.insert(name, value)),
         }
     }
     serde_json::from_value(Value::Object(members)).map_err(|_| wrong("metadata", "The members do not go together."))

@@ -14,7 +14,7 @@ use signet_oidc::{
 use signet_rbac::{Holder, Permission, PermissionSet};
 use signet_storage::clients::{ClientFilter, ClientRecord};
 
-use super::{Act, AdminError, Desk, Page, Paging, keys};
+use super::{Act, AdminError, Condition, Desk, Page, Paging, keys};
 use crate::startup::PLAYGROUND_CLIENT;
 
 pub(crate) use members::signing_algs;
@@ -36,23 +36,28 @@ pub async fn show(desk: &Desk, client_id: &str) -> Result<ClientView, AdminError
 
 /// Clients by identifier.
 pub async fn list(desk: &Desk, paging: Paging) -> Result<Page<ClientView>, AdminError> {
-    let filter = ClientFilter { after: paging.after()?, limit: paging.rows(), search: paging.search()? };
+    let filter = ClientFilter { after: paging.after()?, limit: paging.rows()?, search: paging.search()? };
     let found = desk.store.read(move |tx| tx.clients(&filter)).await?;
     let views = found.iter().map(ClientView::of).collect();
     Ok(Page::of(views, &paging, |view: &ClientView| view.client_id.clone()))
 }
 
 /// Changes what the change names. A client that comes to authenticate with a secret is given one.
-pub async fn update(desk: &Desk, client_id: &str, change: ClientChange) -> Result<ClientIssued, AdminError> {
+pub async fn update(
+    desk: &Desk,
+    client_id: &str,
+    change: ClientChange,
+    condition: Condition,
+) -> Result<ClientIssued, AdminError> {
     let id = parse(client_id)?;
     keys::provide(desk, &members::signing_algs(&change.members)).await?;
-    desk.act(move |act| update_in(act, &id, change)).await
+    desk.act(move |act| update_in(act, &id, change, &condition)).await
 }
 
 /// Removes a client. What it was given ends at once.
-pub async fn delete(desk: &Desk, client_id: &str) -> Result<ClientView, AdminError> {
+pub async fn delete(desk: &Desk, client_id: &str, condition: Condition) -> Result<ClientView, AdminError> {
     let id = parse(client_id)?;
-    desk.act(move |act| delete_in(act, &id)).await
+    desk.act(move |act| delete_in(act, &id, &condition)).await
 }
 
 /// Gives a client a new secret; the old one stops. Tokens stay unless `end_tokens` is set.
@@ -119,8 +124,13 @@ pub(crate) fn create_in(
     given: Option<&Secret>,
 ) -> Result<ClientIssued, AdminError> {
     let made = act.turn.uuid().simple().to_string();
-    let id = ClientId::parse(new.client_id.as_deref().unwrap_or(&made)).ok_or_else(|| {
-        AdminError::invalid("invalid_client_metadata", "client_id", "Use 1 to 2048 bytes, no control characters.")
+    let id = ClientId::parse(new.client_id.as_deref().unwrap_or(&made)).filter(ClientId::may_be_given);
+    let id = id.ok_or_else(|| {
+        AdminError::invalid(
+            "invalid_client_metadata",
+            "client_id",
+            "Use 1 to 2048 bytes, only characters that can be seen, and neither \".\" nor \"..\".",
+        )
     })?;
     if id.as_str() == PLAYGROUND_CLIENT {
         return Err(AdminError::invalid(
@@ -162,8 +172,10 @@ pub(crate) fn update_in(
     act: &mut Act<'_, '_>,
     id: &ClientId,
     change: ClientChange,
+    condition: &Condition,
 ) -> Result<ClientIssued, AdminError> {
     let record = locked(act, id)?;
+    condition.check(&ClientView::of(&record).revision)?;
     let expected = change.revision.clone();
     if expected.is_some_and(|expected| expected != ClientView::of(&record).revision) {
         return Err(AdminError::conflict(
@@ -241,8 +253,9 @@ fn with_secret(auth: &ClientAuth, secret: &Secret) -> Option<ClientAuth> {
 }
 
 /// [`delete`] within a greater act.
-pub(crate) fn delete_in(act: &mut Act<'_, '_>, id: &ClientId) -> Result<ClientView, AdminError> {
+pub(crate) fn delete_in(act: &mut Act<'_, '_>, id: &ClientId, condition: &Condition) -> Result<ClientView, AdminError> {
     let record = locked(act, id)?;
+    condition.check(&ClientView::of(&record).revision)?;
     act.tx.delete_client(&record.client, act.turn.now())?;
     act.record(EventKind::ClientDeleted, object(id), Some(&record.client), None)?;
     Ok(ClientView::of(&record))

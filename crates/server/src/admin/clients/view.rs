@@ -62,34 +62,43 @@ pub struct NewClient {
 #[serde(default)]
 pub struct ClientChange {
     /// The `revision` this change is based on. With another one stored it is refused.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
     /// The name people see.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_name: Option<String>,
     /// Where people are sent back to, all of them.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redirect_uris: Option<Vec<String>>,
     /// Where people may be sent after signing out, all of them.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub post_logout_redirect_uris: Option<Vec<String>>,
     /// Grant types it may use, all of them.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grant_types: Option<Vec<String>>,
     /// Response types it may use, all of them.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response_types: Option<Vec<String>>,
     /// Scopes it may ask for, all of them, separated by spaces.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
     /// How it authenticates.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_endpoint_auth_method: Option<String>,
     /// `web` or `native`.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub application_type: Option<ApplicationType>,
     /// Whether people are not asked for consent.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_party: Option<bool>,
     /// The audience of its access tokens; `null` for the client itself.
@@ -97,18 +106,19 @@ pub struct ClientChange {
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub default_audience: Option<Option<String>>,
     /// `required` or `optional`.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pkce: Option<PkceRule>,
     /// `on` or `off`.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh_rotation: Option<RefreshRotation>,
     /// Whether it may send `plain` challenges.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pkce_plain: Option<bool>,
     /// `merge` or `exclusive`.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_objects: Option<RequestObjects>,
     /// Further members of OIDC Registration §2, by their names; `null` for the default. Unknown ones are refused.

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use signet_oidc::{change::EventKind, jose::Alg, realm::Realm};
 use signet_storage::resources::{Resource, ResourceFilter, ResourceScope};
 
-use super::{Act, AdminError, Desk, Page, Paging, keys};
+use super::{Act, AdminError, Condition, Desk, Page, Paging, keys, revision};
 use check::check;
 
 pub use view::{NewResource, ResourceChange, ResourceView, ScopeView};
@@ -41,7 +41,7 @@ pub async fn list(desk: &Desk, paging: Paging) -> Result<Page<ResourceView>, Adm
     let after = paging.after()?;
     let built_in = Some(ResourceView::built_in(&desk.realm))
         .filter(|view| view.matches(search.as_deref()) && view.identifier.as_bytes() > after.as_bytes());
-    let filter = ResourceFilter { after, limit: paging.rows(), search };
+    let filter = ResourceFilter { after, limit: paging.rows()?, search };
     let found = desk.store.read(move |tx| tx.resources(&filter)).await?;
     let mut views: Vec<ResourceView> = found.iter().map(ResourceView::of).collect();
     views.extend(built_in);
@@ -50,11 +50,17 @@ pub async fn list(desk: &Desk, paging: Paging) -> Result<Page<ResourceView>, Adm
 }
 
 /// Changes what the change names.
-pub async fn update(desk: &Desk, identifier: &str, change: ResourceChange) -> Result<ResourceView, AdminError> {
+pub async fn update(
+    desk: &Desk,
+    identifier: &str,
+    change: ResourceChange,
+    condition: Condition,
+) -> Result<ResourceView, AdminError> {
     let wanted = changeable(&desk.realm, identifier)?;
     keys::provide(desk, &algs(change.access_token_alg.as_ref().and_then(|given| given.as_deref()))).await?;
     desk.act(move |act| {
         let stored = act.tx.lock_resource(&wanted)?.ok_or_else(missing)?;
+        condition.check(&revision(&ResourceView::of(&stored)))?;
         let before = desired(&stored);
         let after = NewResource {
             identifier: before.identifier,
@@ -69,9 +75,9 @@ pub async fn update(desk: &Desk, identifier: &str, change: ResourceChange) -> Re
 }
 
 /// Removes an API. Tokens made for it live to their end.
-pub async fn delete(desk: &Desk, identifier: &str) -> Result<ResourceView, AdminError> {
+pub async fn delete(desk: &Desk, identifier: &str, condition: Condition) -> Result<ResourceView, AdminError> {
     let wanted = changeable(&desk.realm, identifier)?;
-    desk.act(move |act| delete_in(act, &wanted)).await
+    desk.act(move |act| delete_in(act, &wanted, &condition)).await
 }
 
 /// [`create`] within a greater act.
@@ -107,8 +113,13 @@ pub(crate) fn write(
 }
 
 /// [`delete`] within a greater act.
-pub(crate) fn delete_in(act: &mut Act<'_, '_>, identifier: &str) -> Result<ResourceView, AdminError> {
+pub(crate) fn delete_in(
+    act: &mut Act<'_, '_>,
+    identifier: &str,
+    condition: &Condition,
+) -> Result<ResourceView, AdminError> {
     let stored = act.tx.lock_resource(identifier)?.ok_or_else(missing)?;
+    condition.check(&revision(&ResourceView::of(&stored)))?;
     act.tx.delete_resource(&stored, act.turn.now())?;
     act.record(EventKind::ResourceDeleted, object(&stored.identifier), None, None)?;
     Ok(ResourceView::of(&stored))

@@ -27,9 +27,11 @@ pub struct NewResource {
 #[serde(default, deny_unknown_fields)]
 pub struct ResourceChange {
     /// What people are shown.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// What can be allowed on it, all of it.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<ScopeView>>,
     /// How long access tokens for it live, in seconds; `null` for as everywhere.

@@ -10,7 +10,7 @@ use self::args::{CreateClient, UpdateClient};
 
 use super::command::{Command, Reply, Run, to_value};
 use crate::admin::{
-    AdminError, Desk, Paging,
+    AdminError, Condition, Desk, Paging,
     clients::{self, ClientIssued, ClientView, RotateSecret},
 };
 
@@ -68,11 +68,13 @@ impl Run for ClientCommand {
             Self::Show { client_id } => clients::show(desk, &client_id).await.map(|view| shown(&view)),
             Self::Update(update) => {
                 let client_id = update.client_id.clone();
-                clients::update(desk, &client_id, (*update).into()).await.map(|made| issued("is as told", &made))
+                clients::update(desk, &client_id, (*update).into(), Condition::Any)
+                    .await
+                    .map(|made| issued("is as told", &made))
             }
             Self::Delete { client_id, yes: false } => ask_delete(desk, client_id).await,
             Self::Delete { client_id, yes: true } => {
-                clients::delete(desk, &client_id).await.map(|gone| told("removed", &gone))
+                clients::delete(desk, &client_id, Condition::Any).await.map(|gone| told("removed", &gone))
             }
             Self::RotateSecret { client_id, end_tokens } => {
                 clients::rotate_secret(desk, &client_id, RotateSecret { end_tokens })
