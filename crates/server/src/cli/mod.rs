@@ -37,7 +37,7 @@ use output::{Output, Written};
 
 /// An OpenID Connect provider.
 #[derive(Debug, Parser)]
-#[command(name = "signet", version, about, after_help = help())]
+#[command(name = "signet", version, after_help = help())]
 struct Arguments {
     /// Print JSON.
     #[arg(long, global = true)]
@@ -250,9 +250,9 @@ async fn converse(door: &Door, mut command: Command, output: Output) -> Result<R
             }
             Reply::More { text, value, then, pause } => {
                 match output.answer(&text, &value) {
-                    Written::Done => {}
+                    Written::Done if !output::reader_is_gone() => {}
                     // Nobody reads on.
-                    Written::ReaderGone => {
+                    Written::Done | Written::ReaderGone => {
                         return Ok(Reply::More { text: String::new(), value: Vec::new(), then, pause: 0 });
                     }
                     Written::Lost(error) => {

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Value, json};
 
 use super::{command::Reply, exit::Exit};
@@ -113,6 +114,15 @@ pub(super) fn say(line: &str) -> Written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Written::ReaderGone,
         Err(error) => Written::Lost(error),
     }
+}
+
+/// Whether whoever read standard output went away, also where nothing is written that would tell.
+pub(super) fn reader_is_gone() -> bool {
+    let out = io::stdout();
+    let mut polled = [PollFd::new(&out, PollFlags::empty())];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut polled, Some(&now)).is_ok()
+        && polled.iter().any(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::HUP))
 }
 
 /// A line to standard error. Where it cannot be written the program goes on without it.

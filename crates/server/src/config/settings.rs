@@ -151,7 +151,7 @@ pub struct Registration {
     #[schemars(example = ["example.org"])]
     pub domains: Vec<String>,
     /// Whether applications may register themselves: not at all (off), with an initial access token (token), or
-    /// freely (open).
+    /// freely (open). Without effect yet: there is no such registration.
     pub clients: Clients,
 }
 
