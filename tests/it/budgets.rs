@@ -200,6 +200,33 @@ async fn sign_in_takes_at_most_six() {
     assert!(counted.iter().all(|(_, count)| (1..=6).contains(count)), "{counted:?}");
 }
 
+/// R-70, T7: a password sent by an application takes four more than a sign-in's three reads and rows: the grant, its
+/// refresh token and their row, on either database; a refused one takes three.
+#[tokio::test]
+async fn a_password_grant_takes_seven() {
+    for database in [Database::Postgres, Database::Embedded] {
+        let spec = ClientSpec {
+            grant_types: ["password", "refresh_token"].map(str::to_owned).to_vec(),
+            redirect_uris: Vec::new(),
+            first_party: true,
+            ..ClientSpec::confidential()
+        };
+        let scene = Scene::on(database, spec).await;
+        let ask = async |password: &str| {
+            let fields = [("grant_type", "password"), ("username", "admin"), ("password", password)];
+            flow::token(&scene.signet, &scene.client, &fields).await
+        };
+        // The client itself is read once, then kept.
+        flow::granted(ask(&scene.user.password).await).await;
+        for (password, status, expected) in
+            [(&*scene.user.password, StatusCode::OK, 7), ("wrong", StatusCode::BAD_REQUEST, 3)]
+        {
+            let answer = ask(password).await;
+            assert_eq!((answer.status(), count(&answer)), (status, expected));
+        }
+    }
+}
+
 /// counting is a matter of tests: without the setting no answer says how many statements it took.
 #[tokio::test]
 async fn statements_are_counted_in_tests_only() {

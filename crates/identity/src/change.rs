@@ -19,6 +19,13 @@ pub enum Change {
     /// The same person signed in again in the same browser: the session stays, its cookie and times are new, as is the
     /// account's newest sign-in.
     RenewSession(Box<NewSession>),
+    /// A person signed in where no session begins: the account's newest sign-in.
+    NoteSignIn {
+        /// Whose.
+        user: UserId,
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// Someone else signed in in the same browser: the session before ends, and what hung on it.
     EndSession {
         /// Which.

@@ -61,28 +61,49 @@ pub struct SignInRefused;
 
 /// Decides. The answer does not tell an unknown account, a wrong password and a locked account apart.
 pub fn decide(facts: Facts, fresh: Fresh) -> (Vec<Change>, Result<SessionId, SignInRefused>) {
-    let admitted =
-        facts.account.as_ref().filter(|account| account.password_matches && account.state == UserState::Active);
-    let Some(account) = admitted else {
-        let event = Event {
-            kind: EventKind::SignInFailed,
-            user: facts.account.map(|account| account.user),
-            session: None,
-            typed: Some(facts.typed),
-        };
-        return (vec![Change::Audit(event)], Err(SignInRefused));
+    let account = match admit(facts.account, facts.typed) {
+        Ok(account) => account,
+        Err(changes) => return (changes, Err(SignInRefused)),
     };
     let (mut changes, session) = begin(account.user, facts.previous, fresh);
-    if let Some((from, to)) = account.rehashed.clone() {
-        changes.push(Change::RaiseHash { user: account.user, from, to });
-    }
-    changes.push(Change::Audit(Event {
-        kind: EventKind::SignedIn,
-        user: Some(account.user),
-        session: Some(session),
-        typed: None,
-    }));
+    changes.extend(signed_in(account, Some(session)));
     (changes, Ok(session))
+}
+
+/// Decides on a name and a password that an application sent (RFC 6749 §4.3): the same, and no session begins. The methods
+/// used so far may lack a factor that the account has; that is refused like a wrong password.
+pub fn decide_without_session(
+    (account, typed): (Option<AccountFacts>, String),
+    factor_missing: bool,
+    now: DateTime<Utc>,
+) -> (Vec<Change>, Result<UserId, SignInRefused>) {
+    let account = account
+        .map(|account| AccountFacts { password_matches: account.password_matches && !factor_missing, ..account });
+    match admit(account, typed) {
+        Ok(account) => {
+            let user = account.user;
+            let mut changes = vec![Change::NoteSignIn { user, at: now }];
+            changes.extend(signed_in(account, None));
+            (changes, Ok(user))
+        }
+        Err(changes) => (changes, Err(SignInRefused)),
+    }
+}
+
+/// The account, if it may sign in by what was shown; else what is recorded.
+fn admit(account: Option<AccountFacts>, typed: String) -> Result<AccountFacts, Vec<Change>> {
+    let user = account.as_ref().map(|account| account.user);
+    account.filter(|account| account.password_matches && account.state == UserState::Active).ok_or_else(|| {
+        vec![Change::Audit(Event { kind: EventKind::SignInFailed, user, session: None, typed: Some(typed) })]
+    })
+}
+
+/// What follows from a right password, and what is recorded of it.
+fn signed_in(account: AccountFacts, session: Option<SessionId>) -> Vec<Change> {
+    let user = account.user;
+    let raised = account.rehashed.map(|(from, to)| Change::RaiseHash { user, from, to });
+    let event = Event { kind: EventKind::SignedIn, user: Some(user), session, typed: None };
+    raised.into_iter().chain([Change::Audit(event)]).collect()
 }
 
 /// The answer to a sign-in link that is of no use: the same for every reason.
@@ -181,6 +202,37 @@ mod tests {
             assert_eq!(verdict, Err(SignInRefused), "{account:?}");
             assert!(matches!(changes.as_slice(), [Change::Audit(event)] if event.kind == EventKind::SignInFailed));
         }
+    }
+
+    /// T7, R-50: an application that sends a password gets the page's answers, a missing factor is refused like a wrong
+    /// password, and no session begins.
+    #[test]
+    fn without_a_session() {
+        let now = fresh().now;
+        let run = |account: Option<(UserState, bool)>, factor_missing: bool| {
+            let account = account.map(|(state, password_matches)| AccountFacts {
+                user: UserId(Uuid::from_u128(1)),
+                state,
+                password_matches,
+                rehashed: None,
+            });
+            decide_without_session((account, "ada".into()), factor_missing, now)
+        };
+        for (account, factor_missing) in [
+            (None, false),
+            (Some((UserState::Active, false)), false),
+            (Some((UserState::Active, true)), true),
+            (Some((UserState::Locked, true)), false),
+            (Some((UserState::Deactivated, true)), false),
+        ] {
+            let (changes, verdict) = run(account, factor_missing);
+            assert_eq!(verdict, Err(SignInRefused), "{account:?}");
+            assert!(matches!(changes.as_slice(), [Change::Audit(event)] if event.kind == EventKind::SignInFailed));
+        }
+        let (changes, verdict) = run(Some((UserState::Active, true)), false);
+        assert_eq!(verdict, Ok(UserId(Uuid::from_u128(1))));
+        let [Change::NoteSignIn { at, .. }, Change::Audit(event)] = changes.as_slice() else { panic!("{changes:?}") };
+        assert_eq!((*at, event.kind, event.session), (now, EventKind::SignedIn, None));
     }
 
     /// the same person keeps the session under a new cookie; someone else's ends first.

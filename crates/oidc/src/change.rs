@@ -137,6 +137,8 @@ pub struct NewGrant {
     pub code: Option<(Digest, DateTime<Utc>)>,
     /// When the access token ends that was issued with it.
     pub access_until: Option<DateTime<Utc>>,
+    /// When the refresh token ends that was issued with it, if unused.
+    pub refresh_until: Option<DateTime<Utc>>,
     /// When it was given.
     pub at: DateTime<Utc>,
 }
@@ -223,6 +225,8 @@ events! {
         TokenRefreshed = "token.refreshed", success;
         /// A refresh token was presented after its time; what its grant had given was revoked.
         RefreshReplayed = "refresh_token.replayed", refused;
+        /// A person's name and password, which a client sent, were exchanged for tokens.
+        PasswordGranted = "password_grant.issued", success;
         /// A client was given a token for itself.
         ClientTokenIssued = "client_token.issued", success;
         /// A request to the token, introspection or revocation endpoint was refused; the detail is the error's code.

@@ -29,6 +29,8 @@ pub enum GrantKind {
     AuthorizationCode,
     /// OIDC Core §3.2: tokens straight from the authorization endpoint.
     Implicit,
+    /// RFC 6749 §4.3.
+    Password,
 }
 
 impl GrantKind {
@@ -37,12 +39,13 @@ impl GrantKind {
         match self {
             Self::AuthorizationCode => "authorization_code",
             Self::Implicit => "implicit",
+            Self::Password => "password",
         }
     }
 
     /// Reads the stored name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::AuthorizationCode, Self::Implicit].into_iter().find(|kind| kind.as_str() == name)
+        [Self::AuthorizationCode, Self::Implicit, Self::Password].into_iter().find(|kind| kind.as_str() == name)
     }
 }
 
@@ -71,7 +74,7 @@ pub struct Grant {
     pub account: AccountId,
     /// OIDC Core §8: the subject its tokens carry.
     pub subject: String,
-    /// The session it ends with; none for an offline grant whose session is gone.
+    /// The session it ends with; none for an offline grant whose session is gone, and for one that never had any.
     pub session: Option<SessionId>,
     /// OIDC Front-Channel Logout §3: the session id its tokens carry.
     pub sid: Option<String>,
@@ -81,7 +84,7 @@ pub struct Grant {
     pub resources: Vec<String>,
     /// OIDC Core §5.5: single claims asked for and allowed.
     pub claims: ClaimsRequest,
-    /// RFC 6749 §4.1.3: the redirect URI used, as sent.
+    /// RFC 6749 §4.1.3: the redirect URI used, as sent; empty where there was none.
     pub redirect_uri: String,
     /// Whether the request named the redirect URI, so that the exchange must repeat it.
     pub redirect_uri_sent: bool,
@@ -110,11 +113,13 @@ impl Grant {
         if let Some(challenge) = &self.challenge {
             extensions.set(&challenge.engine(), challenge.to_engine()?);
         }
+        // The engine wants a redirect URI; without one there is no code that it could be compared for.
+        let redirect_uri = if self.redirect_uri.is_empty() { "about:blank" } else { &*self.redirect_uri };
         Some(EngineGrant {
             owner_id: self.subject.clone(),
             client_id: client_id.to_owned(),
             scope: self.scopes.to_engine()?,
-            redirect_uri: Url::parse(&self.redirect_uri).ok()?,
+            redirect_uri: Url::parse(redirect_uri).ok()?,
             until: DateTime::<Utc>::MAX_UTC,
             extensions,
         })

@@ -5,7 +5,7 @@ use url::Url;
 
 use crate::{
     claims,
-    client::{Client, ClientAuth, SubjectType, is_loopback_host},
+    client::{Client, ClientAuth, GRANT_PASSWORD, SubjectType, is_loopback_host},
     jose::{Alg, Encryption, JweAlg, JweEnc, Recipient, jwks::ClientKeys},
 };
 
@@ -26,8 +26,9 @@ fn wrong<T>(member: &'static str, message: impl Into<String>) -> Result<T, Wrong
 type Check = fn(&Client) -> Result<(), Wrong>;
 
 /// In this order; the first that does not hold is told.
-const CHECKS: [Check; 11] = [
+const CHECKS: [Check; 12] = [
     response_types_fit_grant_types,
+    passwords_are_for_our_own,
     addresses_are_addresses,
     keys_are_given_once,
     keys_are_there_where_needed,
@@ -57,6 +58,17 @@ fn response_types_fit_grant_types(client: &Client) -> Result<(), Wrong> {
         if client.may_use_grant(grant) && !used {
             return wrong("response_types", format!("The grant type {grant} needs a response type that uses it."));
         }
+    }
+    Ok(())
+}
+
+/// Protocol T7, RFC 9700 §2.4: nobody else's application is where people type their passwords.
+fn passwords_are_for_our_own(client: &Client) -> Result<(), Wrong> {
+    if client.may_use_grant(GRANT_PASSWORD) && !client.takes_passwords() {
+        return wrong(
+            "grant_types",
+            "password is for first-party clients with a secret or key that an administrator makes.",
+        );
     }
     Ok(())
 }
@@ -233,7 +245,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        client::{ClientMetadata, ResponseType},
+        client::{ClientMetadata, ClientSource, ResponseType},
         fixtures::client,
     };
 
@@ -290,6 +302,16 @@ mod tests {
             ..with(json!({"subject_type": "pairwise"}))
         };
         assert_eq!(check(&pairwise).unwrap_err().member, "sector_identifier_uri");
+        let grant_types = vec!["authorization_code".into(), "password".into()];
+        let own = Client { first_party: true, grant_types, ..client() };
+        assert_eq!(check(&own), Ok(()));
+        for other in [
+            Client { first_party: false, ..own.clone() },
+            Client { auth: ClientAuth::None, ..own.clone() },
+            Client { source: ClientSource::Dynamic, ..own },
+        ] {
+            assert_eq!(check(&other).unwrap_err().member, "grant_types");
+        }
         let hybrid = Client { response_types: vec![ResponseType::parse("code id_token").unwrap()], ..client() };
         assert_eq!(check(&hybrid).unwrap_err().member, "response_types");
         assert_eq!(check(&Client { response_types: vec![], ..client() }).unwrap_err().member, "response_types");

@@ -79,6 +79,7 @@ impl Apply<signet_identity::Change> for Tx<'_> {
                 }
                 Change::StartSession(session) => self.start_session(&session, origin)?,
                 Change::RenewSession(session) => self.renew_session(&session)?,
+                Change::NoteSignIn { user, at } => self.note_sign_in(user, at)?,
                 Change::EndSession { session, at } => self.end_session(session.0, at)?,
                 Change::RaiseHash { user, from, to } => self.raise_hash(user, &from, &to)?,
                 Change::SetState { user, state, reason, at } => self.set_state(user, state, reason.as_deref(), at)?,

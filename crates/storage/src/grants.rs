@@ -230,7 +230,7 @@ impl Tx<'_> {
     }
 
     pub(crate) fn issue_grant(&mut self, new: NewGrant) -> Result<(), StoreError> {
-        let NewGrant { grant, code, access_until, at } = new;
+        let NewGrant { grant, code, access_until, refresh_until, at } = new;
         let code_expires = code.map(|(_, expires)| expires);
         let claims = serde_json::to_value(&grant.claims).map_err(|_| StoreError::Row("grant claims"))?;
         let (challenge, method) = match grant.challenge {
@@ -261,7 +261,7 @@ impl Tx<'_> {
             code: code.map(|(digest, _)| digest.as_bytes().to_vec()),
             code_expires,
             access_until,
-            ends: code_expires.max(access_until).unwrap_or(at),
+            ends: code_expires.max(access_until).max(refresh_until).unwrap_or(at),
             at,
         };
         row.execute(self.conn)?;

@@ -8,11 +8,15 @@ use signet_identity::{
     registration::Taken,
     user::{Identifier, NewUser, UserState},
 };
-use signet_oidc::id::SessionId;
+use signet_oidc::{
+    id::{AccountId, SessionId},
+    subject::{Account, Person},
+};
 use uuid::Uuid;
 
 use crate::{
     error::StoreError,
+    people::PersonRow,
     schema::{roles, sessions, user_roles, users},
     store::Tx,
 };
@@ -106,6 +110,35 @@ impl Tx<'_> {
             Ok((credential, session.zip(owner).map(|(session, owner)| (SessionId(session), UserId(owner)))))
         })
         .transpose()
+    }
+
+    /// The account as it stands now, and what claims of the person are made of. One statement.
+    pub fn credential_with_person(
+        &mut self,
+        user: UserId,
+    ) -> Result<Option<(Credential, Account, Person)>, StoreError> {
+        type Row = (Option<String>, String, String, i64, PersonRow);
+        let row: Option<Row> = users::table
+            .filter(users::realm_id.eq(self.realm.0))
+            .filter(users::id.eq(user.0))
+            .select((users::password_hash, users::state, users::subject, users::generation, PersonRow::as_select()))
+            .first(self.conn)
+            .optional()?;
+        row.map(|(hash, name, subject, generation, person)| {
+            let state = state(&name)?;
+            let id = AccountId(user.0);
+            let account = Account { id, subject, active: state == UserState::Active, generation };
+            let credential = Credential { user, hash: hash.map(PasswordHash::from_stored), state };
+            Ok((credential, account, person.into_domain()))
+        })
+        .transpose()
+    }
+
+    /// Notes a sign-in without a session. One statement.
+    pub(crate) fn note_sign_in(&mut self, user: UserId, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let mine = users::table.filter(users::realm_id.eq(self.realm.0)).filter(users::id.eq(user.0));
+        diesel::update(mine).set(users::last_sign_in_at.eq(at)).execute(self.conn)?;
+        Ok(())
     }
 
     /// The account a subject names. One statement.

@@ -10,6 +10,7 @@ mod encryption;
 mod hybrid;
 mod introspect;
 mod logout;
+mod password;
 mod prompt;
 mod refresh;
 mod request_object;

@@ -53,6 +53,7 @@ pub async fn drive(signet: &Signet, hunt: &mut Hunt) {
     }
     driver.client_credentials(&service).await;
     driver.assertions().await;
+    driver.passwords().await;
     driver.link().await;
     driver.playground().await;
     driver.wrong_passwords().await;

@@ -222,6 +222,7 @@ fn issue(
     let new = NewGrant {
         code: code.as_ref().map(|code| (code.digest(), now + realm.policy.code_lifetime)),
         access_until: asked.token.then_some(now + facts.target.apis.lifetime(realm.policy.access_token_lifetime)),
+        refresh_until: None,
         at: now,
         grant,
     };

@@ -91,13 +91,15 @@ pub enum ApplicationType {
 }
 
 /// The grant types this provider serves, in the order discovery lists them.
-pub const GRANT_TYPES: [&str; 4] = [GRANT_CODE, GRANT_REFRESH, GRANT_CLIENT, GRANT_IMPLICIT];
+pub const GRANT_TYPES: [&str; 5] = [GRANT_CODE, GRANT_REFRESH, GRANT_CLIENT, GRANT_PASSWORD, GRANT_IMPLICIT];
 /// RFC 6749 §4.1.
 pub const GRANT_CODE: &str = "authorization_code";
 /// RFC 6749 §6.
 pub const GRANT_REFRESH: &str = "refresh_token";
 /// RFC 6749 §4.4.
 pub const GRANT_CLIENT: &str = "client_credentials";
+/// RFC 6749 §4.3.
+pub const GRANT_PASSWORD: &str = "password";
 /// OAuth 2.0 Multiple Response Types §3, OIDC Core §3.2: tokens straight from the authorization endpoint.
 pub const GRANT_IMPLICIT: &str = "implicit";
 
@@ -154,6 +156,13 @@ impl Client {
     /// Whether the registration has that grant type.
     pub fn may_use_grant(&self, grant_type: &str) -> bool {
         self.grant_types.iter().any(|registered| registered == grant_type)
+    }
+
+    /// Protocol T7: whether it was given that people type their passwords into it. It must be ours, registered by an
+    /// administrator, and show who it is.
+    pub fn takes_passwords(&self) -> bool {
+        let ours = self.first_party && self.source == ClientSource::Admin;
+        ours && !self.is_public() && self.may_use_grant(GRANT_PASSWORD)
     }
 
     /// Whether each refresh gives a new token (RFC 9700 §4.14.2: public clients always).

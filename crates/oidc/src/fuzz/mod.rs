@@ -21,7 +21,8 @@ pub use token::token;
 
 use crate::{
     client::{
-        ApplicationType, Client, ClientAuth, ClientSecret, GRANT_CLIENT, GRANT_CODE, GRANT_IMPLICIT, RESPONSE_TYPES,
+        ApplicationType, Client, ClientAuth, ClientSecret, GRANT_CLIENT, GRANT_CODE, GRANT_IMPLICIT, GRANT_PASSWORD,
+        RESPONSE_TYPES,
     },
     error::OAuthError,
     fixtures,
@@ -30,7 +31,8 @@ use crate::{
     secret::Digest,
 };
 
-/// The clients that input may speak of: a confidential, a native public and a lenient one, and a service.
+/// The clients that input may speak of: a confidential, a native public and a lenient one, and a
+/// service of our own, which may send passwords too.
 fn clients() -> [Client; 4] {
     let named = |id: &str, auth| Client { id: ClientId::parse(id).unwrap(), auth, ..fixtures::client() };
     let secret = || ClientSecret::Hashed(Digest::of(b"secret"));
@@ -46,7 +48,8 @@ fn clients() -> [Client; 4] {
         ..named("lenient", ClientAuth::SecretPost(secret()))
     };
     let service = Client {
-        grant_types: vec![GRANT_CLIENT.into()],
+        grant_types: vec![GRANT_CLIENT.into(), GRANT_PASSWORD.into()],
+        first_party: true,
         redirect_uris: Vec::new(),
         ..named("service", ClientAuth::SecretBasic(secret()))
     };

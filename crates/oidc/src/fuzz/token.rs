@@ -9,7 +9,7 @@ use crate::{
         self, GrantRequest, Target,
         authorization_code::{self, CodeRequest, Loaded},
         client_auth::{self, Expected},
-        client_credentials,
+        client_credentials, password,
         refresh_token::{self, RefreshRequest, TokenState},
     },
 };
@@ -78,6 +78,13 @@ pub fn token(data: &[u8]) -> bool {
         }
         GrantRequest::Client(request) => {
             client_credentials::decide(&request, client, &target, (&realm, &mut turn)).verdict.err()
+        }
+        GrantRequest::Password(request) => {
+            let (account, person) = (fixtures::account(), Person::default());
+            let proven = password::Proven { account, person, acr: "1", amr: Vec::new() };
+            assert!(client.takes_passwords() && client.scopes.covers(&request.scopes), "{request:?}");
+            let key = fixtures::key();
+            password::decide(&request, client, (proven, &target), &key, (&realm, &mut turn)).verdict.err()
         }
     };
     error.as_ref().map(is_plain).is_none()

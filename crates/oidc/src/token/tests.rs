@@ -309,7 +309,8 @@ fn trap_repeated_and_empty_parameters() {
     assert_eq!(code("grant_type=refresh_token&refresh_token="), Err(ErrorCode::InvalidRequest));
     assert_eq!(code("grant_type="), Err(ErrorCode::InvalidRequest));
     assert!(matches!(code("grant_type=client_credentials"), Err(ErrorCode::UnauthorizedClient)));
-    assert_eq!(code("grant_type=password"), Err(ErrorCode::UnsupportedGrantType));
+    assert!(matches!(code("grant_type=password&username=a&password=b"), Err(ErrorCode::UnauthorizedClient)));
+    assert_eq!(code("grant_type=implicit"), Err(ErrorCode::UnsupportedGrantType));
     let mut narrow = client();
     narrow.grant_types.retain(|name| name != GRANT_REFRESH);
     let refused = read(&Params::decode(b"grant_type=refresh_token&refresh_token=t"), &narrow);

@@ -8,6 +8,7 @@ pub mod csrf;
 pub mod gate;
 pub mod headers;
 pub mod limits;
+pub mod password;
 pub mod proxy;
 pub mod rate_limits;
 pub mod route;

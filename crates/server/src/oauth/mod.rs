@@ -5,6 +5,7 @@ pub mod client;
 pub mod discovery;
 pub mod introspect;
 pub mod logout;
+mod password;
 pub mod revoke;
 pub mod token;
 pub mod userinfo;
@@ -22,6 +23,7 @@ use crate::{
     call::{self, BadInput},
     entropy::NoEntropy,
     guard::rate_limits::Limited,
+    hashing::Refusal,
 };
 
 /// RFC 6749 §5.1: JSON that no cache keeps.
@@ -47,6 +49,9 @@ pub enum EndpointError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Password hashing.
+    #[error(transparent)]
+    Hash(#[from] Refusal),
     /// No randomness.
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
@@ -61,8 +66,10 @@ impl EndpointError {
         match self {
             Self::OAuth(error) => error.code,
             Self::Input(_) => ErrorCode::InvalidRequest,
-            Self::Store(StoreError::Unavailable(_)) | Self::Limited(_) => ErrorCode::TemporarilyUnavailable,
-            Self::Store(_) | Self::Entropy(_) | Self::Keys(_) => ErrorCode::ServerError,
+            Self::Store(StoreError::Unavailable(_)) | Self::Limited(_) | Self::Hash(Refusal::Busy) => {
+                ErrorCode::TemporarilyUnavailable
+            }
+            Self::Store(_) | Self::Entropy(_) | Self::Keys(_) | Self::Hash(_) => ErrorCode::ServerError,
         }
     }
 
@@ -86,7 +93,11 @@ impl EndpointError {
             Self::Store(StoreError::Unavailable(_)) => {
                 failed(ErrorCode::TemporarilyUnavailable, "the service is not available at this moment; try again")
             }
-            Self::Store(_) | Self::Entropy(_) | Self::Keys(_) => {
+            Self::Hash(Refusal::Busy) => {
+                let description = "too many sign-ins at this moment; try again";
+                (OAuthError::new(ErrorCode::TemporarilyUnavailable, description), 503)
+            }
+            Self::Store(_) | Self::Entropy(_) | Self::Keys(_) | Self::Hash(_) => {
                 failed(ErrorCode::ServerError, "something went wrong here")
             }
         }

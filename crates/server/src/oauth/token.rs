@@ -18,7 +18,7 @@ use signet_storage::{Apply, StoreError, Tx, audit::Entry};
 use super::{
     EndpointError,
     client::{self, Asked},
-    private,
+    password, private,
 };
 use crate::{
     app::{App, own_audience},
@@ -50,6 +50,7 @@ async fn issue(
         GrantRequest::Code(_) => "authorization_code",
         GrantRequest::Refresh(_) => "refresh_token",
         GrantRequest::Client(_) => "client_credentials",
+        GrantRequest::Password(_) => "password",
     };
 
     let mut turn = entropy::turn()?;
@@ -74,6 +75,15 @@ async fn issue(
     };
     // Without a key for what is to be encrypted nothing is spent.
     let recipient = app.key_sets.recipient(&client, client.metadata.id_token_encryption(), Instant::now()).await?;
+    let request = match request {
+        GrantRequest::Password(request) => {
+            let issue = password::issue(app, http, (&call.params, &client), request, asked).await?;
+            let tokens = app.signed(|keys| issue.sign(keys, recipient.as_ref())).await?;
+            metrics::issued(grant_type);
+            return Ok(tokens);
+        }
+        request => request,
+    };
     let (shared, proof) = (app.clone(), asked.proof());
     let params = call.params.clone();
     let (verdict, recorded): (Result<Issue, OAuthError>, bool) = app
@@ -114,7 +124,7 @@ async fn issue(
                         Err(error) => Outcome::refuse(error),
                     }
                 }
-                GrantRequest::Client(_) => {
+                GrantRequest::Client(_) | GrantRequest::Password(_) => {
                     Outcome::refuse(OAuthError::invalid_request("grant_type is not served here"))
                 }
             };

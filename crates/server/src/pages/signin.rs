@@ -5,12 +5,9 @@ use actix_web::{
     web::{Data, Payload},
 };
 use signet_identity::{
-    UserId,
-    login::{self, AccountFacts, SignInRefused},
+    login::{self, SignInRefused},
     password::Password,
-    user::Identifier,
 };
-use signet_mfa::{Amr, Enrolment, NextStep, next_step};
 use signet_oidc::secret::Secret;
 use signet_storage::Apply;
 
@@ -104,8 +101,7 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
     answer(result, &app, &http)
 }
 
-/// Signs a person in: a short read, the hash without a connection, then one transaction that reads again. An unknown
-/// account takes the same way and the same time.
+/// Signs a person in: a try without a connection, then one transaction that reads the account again.
 async fn sign_in(
     app: &Data<App>,
     http: &HttpRequest,
@@ -113,17 +109,7 @@ async fn sign_in(
     password: Password,
 ) -> Result<Result<Secret, SignInRefused>, PageError> {
     let mut turn = entropy::turn()?;
-    let identifier = Identifier::parse(typed);
-    // What cannot name an account may be a password in the wrong field: it is not kept.
-    let kept = if identifier.is_some() { typed.to_owned() } else { String::new() };
-    let stored = match identifier {
-        Some(identifier) => app.store.read(move |tx| tx.credential(&identifier)).await?,
-        None => None,
-    };
-    let user = stored.as_ref().map(|credential| credential.user);
-    let hash = stored.and_then(|credential| credential.hash);
-    let (matches, rehashed) = app.hasher.verify(password, hash.clone(), turn.bytes()).await?;
-
+    let tried = app.try_password::<PageError>(typed, password, turn.bytes()).await?;
     let previous = app.cookies.session(http).map(|handle| *handle.digest().as_bytes());
     let origin = call::origin(http);
     let policy = app.realm().policy.clone();
@@ -131,38 +117,23 @@ async fn sign_in(
         .store
         .transaction(move |tx| {
             let now = turn.now();
-            // An unknown account takes the same statement.
-            let again = tx.credential_again(user.unwrap_or(UserId(uuid::Uuid::nil())), previous, now)?;
-            let (account, previous) = match again {
-                Some((credential, previous)) => {
-                    let same = credential.hash == hash;
-                    let account = AccountFacts {
-                        user: credential.user,
-                        state: credential.state,
-                        password_matches: matches && same,
-                        rehashed: hash.clone().zip(rehashed),
-                    };
-                    (Some(account), previous)
-                }
+            let (account, previous) = match tx.credential_again(tried.user(), previous, now)? {
+                Some((again, previous)) => (Some(tried.account(&again)), previous),
                 None => (None, None),
             };
             let handle = turn.secret();
-            let step = user.map(|user: UserId| next_step(user, Enrolment::None, &[Amr::Pwd]));
-            let (acr, amr) = match step {
-                Some(NextStep::Done { acr, amr }) => (acr, amr),
-                Some(NextStep::Factor { .. }) | None => (signet_mfa::Acr::Single, vec![Amr::Pwd]),
-            };
+            let reached = tried.reached();
             let fresh = login::Fresh {
                 session: signet_identity::SessionId(turn.uuid()),
                 handle: *handle.digest().as_bytes(),
                 now,
                 idle_expires: now + policy.session_idle,
                 expires: now + policy.session_absolute,
-                acr: acr.as_str(),
-                amr: amr.iter().map(|method| method.as_str().to_owned()).collect(),
+                acr: reached.acr.as_str(),
+                amr: reached.amr.iter().map(|method| method.as_str().to_owned()).collect(),
             };
             let previous = previous.map(|(session, owner)| (signet_identity::SessionId(session.0), owner));
-            let (changes, verdict) = login::decide(login::Facts { account, previous, typed: kept }, fresh);
+            let (changes, verdict) = login::decide(login::Facts { account, previous, typed: tried.typed }, fresh);
             let _ = tx.apply(changes, &mut turn, &origin)?;
             Ok(verdict.map(|_| handle))
         })

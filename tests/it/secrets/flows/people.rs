@@ -58,6 +58,33 @@ impl Driver<'_> {
         self.answered(answer).await;
     }
 
+    /// Passwords that an application sends: a right one, a wrong one, one in the wrong field, one twice.
+    pub(super) async fn passwords(&mut self) {
+        let spec = ClientSpec {
+            grant_types: ["password", "refresh_token"].map(str::to_owned).to_vec(),
+            redirect_uris: Vec::new(),
+            first_party: true,
+            ..ClientSpec::confidential()
+        };
+        let client = self.client(spec).await;
+        let password = admin().password;
+        let right = [("grant_type", "password"), ("username", "admin"), ("password", &*password)];
+        let granted = self.token(&client, &right).await;
+        self.granted(granted);
+        let wrong = format!("{} & more", made("Sent"));
+        self.hunt.keep("password that an application sent", &wrong);
+        for fields in [
+            vec![("username", "admin"), ("password", &*wrong)],
+            vec![("username", &*wrong), ("password", "admin")],
+            vec![("username", "admin"), ("password", &*wrong), ("password", &*wrong)],
+            vec![("username", "admin"), ("password", "x"), ("scope", &*wrong)],
+        ] {
+            let fields = [&[("grant_type", "password")][..], &fields].concat();
+            let (status, _) = self.token(&client, &fields).await;
+            assert_eq!(status, 400);
+        }
+    }
+
     /// A sign-in link: codes that are none, the code where it does not belong, the code as it should be, and again.
     pub(super) async fn link(&mut self) {
         let told = self.command(&["user", "sign-in-link", "marked-person"]).await;
