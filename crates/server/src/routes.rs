@@ -14,8 +14,8 @@ use crate::{
     telemetry::endpoints,
 };
 
-/// The greatest body of a form that people fill in, in bytes: a password has up to 1,024 bytes, each up to three
-/// characters, and JSON may write it longer still.
+/// The greatest body where little more than a password or a token is sent, in bytes: a password has up to 1,024 bytes,
+/// and JSON may write each in twelve. What is typed at sign-in may be longer; it is refused there, in words.
 const FORM: usize = 16 * 1024;
 /// The greatest body where a few words are sent, or none.
 const FEW: usize = 4 * 1024;
@@ -26,22 +26,14 @@ pub fn map() -> Vec<Service> {
     let mut map = vec![
         // Pages.
         page("/", strict, [get(home::get).public()]),
-        page(
-            "/signin",
-            interaction,
-            [get(signin::get).public(), post(signin::post).public().writes(SIGN_IN).body_limit(FORM)],
-        ),
+        page("/signin", interaction, [get(signin::get).public(), post(signin::post).public().writes(SIGN_IN)]),
         page(
             "/signin/link",
             Headers::SCRIPT,
             [get(link::get).public(), post(link::post).public().writes(LINK).body_limit(FEW)],
         ),
         page("/assets/link.js", strict, [get(link::script).public()]),
-        page(
-            "/register",
-            interaction,
-            [get(register::get).public(), post(register::post).public().writes(REGISTER).body_limit(FORM)],
-        ),
+        page("/register", interaction, [get(register::get).public(), post(register::post).public().writes(REGISTER)]),
         page(
             "/consent",
             Headers::CONSENT,

@@ -3,7 +3,7 @@
 use std::{
     cell::Cell,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -193,12 +193,12 @@ fn pause() {
     std::thread::sleep(Duration::from_millis(20));
 }
 
-/// Builds the pool without waiting for a first connection.
-pub(crate) fn build(url: &str, engine: Engine, limits: Limits, era: &Era) -> r2d2::Pool<Manager> {
+/// Builds the pool without waiting for a first connection. Without its `owner` nobody hears of connections that fail.
+pub(crate) fn build(url: &str, engine: Engine, limits: Limits, (era, owner): (&Era, &Arc<()>)) -> r2d2::Pool<Manager> {
     let builder = r2d2::Pool::builder()
         .connection_timeout(limits.checkout)
         .test_on_check_out(false)
-        .error_handler(Box::new(Quiet));
+        .error_handler(Box::new(Quiet(Arc::downgrade(owner))));
     let builder = match engine {
         Engine::Embedded => builder.max_size(1).min_idle(Some(0)).max_lifetime(None).idle_timeout(None),
         Engine::Server => builder.max_size(limits.connections.max(1)).min_idle(Some(0)),
@@ -206,13 +206,16 @@ pub(crate) fn build(url: &str, engine: Engine, limits: Limits, era: &Era) -> r2d
     builder.build_unchecked(Manager { url: url.to_owned(), engine, limits, era: era.clone() })
 }
 
-/// Connection errors reach the request that waits for one; here they are only traced, without the address.
+/// Connection errors reach the request that waits for one; here they are only traced, without the address. At its end
+/// the program does not wait for a connection that is being made: that one fails, and nobody needs to know.
 #[derive(Debug)]
-struct Quiet;
+struct Quiet(Weak<()>);
 
 impl r2d2::HandleError<diesel::ConnectionError> for Quiet {
     fn handle_error(&self, _: diesel::ConnectionError) {
-        tracing::warn!("a database connection could not be made");
+        if self.0.strong_count() > 0 {
+            tracing::warn!("a database connection could not be made");
+        }
     }
 }
 

@@ -36,6 +36,9 @@ pub struct Store {
 
 struct Inner {
     pool: r2d2::Pool<Manager>,
+    /// What goes with the store, so that its pool knows.
+    #[expect(dead_code, reason = "that it is held says that there is a store")]
+    owner: Arc<()>,
     era: Era,
     turns: Semaphore,
     engine: Engine,
@@ -100,8 +103,10 @@ impl Store {
             Engine::Server => Limits { connections: limits.connections.max(1), ..limits },
         };
         let era = Era::default();
+        let owner = Arc::new(());
         let inner = Inner {
-            pool: pool::build(url, engine, limits, &era),
+            pool: pool::build(url, engine, limits, (&era, &owner)),
+            owner,
             era,
             turns: Semaphore::new(usize::try_from(limits.connections).unwrap_or(1)),
             engine,
