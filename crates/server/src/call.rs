@@ -35,6 +35,9 @@ pub enum BadInput {
     /// Invalid UTF-8 or a control character.
     #[error("a parameter holds bytes that are not text in UTF-8, or a control character")]
     NotText,
+    /// A body with a content coding.
+    #[error("send the body as it is, without Content-Encoding")]
+    Encoded,
     /// Over `http.body_timeout`.
     #[error("the request took too long to arrive")]
     TooSlow,
@@ -51,6 +54,7 @@ impl BadInput {
             Self::NotAForm => "not_a_form",
             Self::TooMany => "too_many_parameters",
             Self::NotText => "not_text",
+            Self::Encoded => "encoded",
             Self::TooSlow => "request_timeout",
             Self::Incomplete => "incomplete_request",
         }
@@ -60,7 +64,7 @@ impl BadInput {
     pub fn status(self) -> u16 {
         match self {
             Self::TooLarge => 413,
-            Self::NotAForm => 415,
+            Self::NotAForm | Self::Encoded => 415,
             Self::TooSlow => 408,
             Self::TooMany | Self::NotText | Self::Incomplete => 400,
         }
@@ -77,6 +81,9 @@ pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Call, BadIn
                 Ok(Ok(Err(_))) => return Err(BadInput::Incomplete),
                 Ok(Ok(Ok(body))) => body,
             };
+        if is_encoded(request) {
+            return Err(BadInput::Encoded);
+        }
         if !body.is_empty() && !is_of_type(request, &["application/x-www-form-urlencoded"]) {
             return Err(BadInput::NotAForm);
         }
@@ -104,11 +111,20 @@ pub fn is_of_type(request: &HttpRequest, types: &[&str]) -> bool {
     types.iter().any(|known| request.content_type().trim().eq_ignore_ascii_case(known))
 }
 
+/// Whether the body came compressed, which nothing here takes (RFC 9110 §8.4).
+fn is_encoded(request: &HttpRequest) -> bool {
+    let mut codings = request.headers().get_all(header::CONTENT_ENCODING);
+    codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
 /// How long the body of a request may take to arrive.
 pub fn body_patience(request: &HttpRequest) -> Duration {
     let app = request.app_data::<Data<App>>();
     app.map_or(Duration::from_secs(10), |app| app.config().http.body_timeout.0)
 }
+
+/// Parameters whose values are JSON.
+const JSON: [&str; 2] = ["claims", "registration"];
 
 fn decode(raw: &[u8]) -> Result<Params, BadInput> {
     if raw.split(|byte| *byte == b'&').count() > PARAMETER_LIMIT {
@@ -117,7 +133,10 @@ fn decode(raw: &[u8]) -> Result<Params, BadInput> {
     let params = Params::decode(raw);
     // Invalid UTF-8 decodes to U+FFFD. Nobody types that, and no protocol value holds it.
     let bad = |text: &str| text.contains('\u{FFFD}') || text.chars().any(char::is_control);
-    if params.iter().any(|(name, value)| bad(name) || bad(value)) {
+    // RFC 8259 §2: JSON may be printed over several lines, as OIDC Core §5.5 does.
+    let json = |text: &str| bad(&text.replace(['\t', '\n', '\r'], " "));
+    let wrong = |name: &str, value: &str| if JSON.contains(&name) { json(value) } else { bad(value) };
+    if params.iter().any(|(name, value)| bad(name) || wrong(name, value)) {
         return Err(BadInput::NotText);
     }
     Ok(params)

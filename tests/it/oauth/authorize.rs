@@ -46,13 +46,16 @@ async fn unknown_client_or_redirect_uri_gets_a_page_without_redirect() {
     assert!(header(&good, "location").starts_with("/signin?"), "{good:?}");
 }
 
-/// A2: with one registered redirect URI it may be left out; a registered query string is kept in the callback.
+/// A2: with one registered redirect URI an OAuth request may leave it out, and an OpenID request may not (OIDC Core
+/// §3.1.2.1); a registered query string is kept in the callback.
 #[tokio::test]
 async fn the_only_redirect_uri_may_be_left_out_and_keeps_its_query() {
     let mut spec = ClientSpec::confidential();
     spec.redirect_uris = vec!["https://app.example/callback?tenant=7".to_owned()];
     let scene = Scene::with(spec).await;
-    let request = scene.request().without("redirect_uri");
+    let openid = scene.request().without("redirect_uri");
+    error_page(scene.open(openid.url(&scene.signet)).await).await;
+    let request = openid.with("scope", "email");
     let mut browser = scene.browser();
     let callback = flow::sign_in_and_consent(&mut browser, &request.url(&scene.signet), &scene.user).await;
     assert!(callback.as_str().starts_with("https://app.example/callback?tenant=7&"), "{callback}");
@@ -82,8 +85,10 @@ async fn a_native_clients_loopback_port_is_free() {
         };
         let answer = scene.open(AuthRequest::new(&client).url(&scene.signet)).await;
         assert_eq!(answer.status().as_u16(), status, "{native}");
-        let elsewhere = AuthRequest::new(&client).with("redirect_uri", "http://127.0.0.1:50123/other");
-        error_page(scene.open(elsewhere.url(&scene.signet)).await).await;
+        for elsewhere in ["http://127.0.0.1:50123/other", "http://127.0.0.1:+80/cb", "http://127.0.0.1:080/cb"] {
+            let elsewhere = AuthRequest::new(&client).with("redirect_uri", elsewhere);
+            error_page(scene.open(elsewhere.url(&scene.signet)).await).await;
+        }
     }
 }
 

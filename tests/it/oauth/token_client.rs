@@ -70,6 +70,8 @@ async fn more_than_one_method_is_an_invalid_request() {
     assert_eq!(refusal(ask(&[("client_secret", secret(client))])).await.1, "invalid_request");
     assert_eq!(refusal(ask(&[("client_id", "another")])).await.1, "invalid_request");
     assert_eq!(refusal(ask(&[("client_id", &client.id)])).await.1, "invalid_grant");
+    let twice = ask(&[]).basic_auth("another", Some("x"));
+    assert_eq!(refusal(twice).await.1, "invalid_request", "two headers");
 }
 
 /// T1: both halves of Basic are form-urlencoded before base64, and the scheme may be in any case.

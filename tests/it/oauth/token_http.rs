@@ -91,8 +91,11 @@ async fn another_request_is_refused_in_json() {
     let basic = format!("Authorization: Basic {basic}");
     let bearer = "Authorization: Bearer x";
     let bare = format!("Content-Length: {}", BODY.len());
-    let unfit: [(&str, &[&str], &str); 2] =
-        [("JSON", &["Content-Type: application/json", &json_length], &json), ("no type", &[&length], &body)];
+    let unfit: [(&str, &[&str], &str); 3] = [
+        ("JSON", &["Content-Type: application/json", &json_length], &json),
+        ("no type", &[&length], &body),
+        ("a coding", &[FORM, &length, "Content-Encoding: gzip"], &body),
+    ];
     for (what, head, body) in unfit {
         let (status, answer) = raw(&scene.signet, head, body).await;
         assert_eq!((status, &answer["error"]), (400, &json!("invalid_request")), "{what}: {answer}");

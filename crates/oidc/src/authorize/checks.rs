@@ -15,7 +15,7 @@ use crate::{
     pkce::Challenge,
     policy::PkceRule,
     realm::Realm,
-    scope::{OPENID, Scopes},
+    scope::{OFFLINE_ACCESS, OPENID, Scopes},
 };
 
 /// Parameters this endpoint knows; each may come once (RFC 6749 §3.1).
@@ -77,6 +77,7 @@ pub fn read(
     params.refuse_repeated(&["client_id", "redirect_uri"]).map_err(AuthorizeError::Page)?;
     let client = known_client(params, client)?;
     let (delivery, redirect_uri_sent) = delivery(params, client, realm)?;
+    redirect_uri_is_sent(params, redirect_uri_sent)?;
     let refuse = |error| AuthorizeError::Redirect(Box::new(delivery.clone()), error);
     for check in CHECKS {
         check(params, client).map_err(refuse)?;
@@ -87,6 +88,8 @@ pub fn read(
     let max_age = max_age(params).map_err(refuse)?.or(client.metadata.default_max_age);
     let asked = params.get("scope").unwrap_or_default().parse::<Scopes>().map_err(|_| refuse(bad_scope()))?;
     let scopes = engine::negotiate(client, &delivery.redirect_uri, &asked).map_err(refuse)?;
+    // OIDC Core §11: without a code nothing is given that lasts.
+    let scopes = if response_type.code { scopes } else { scopes.without(OFFLINE_ACCESS) };
     let resources = resources(params, client).map_err(refuse)?;
     let claims = claims(params, client, &scopes).map_err(refuse)?;
     let hinted = expected_subject.map_err(refuse)?;
@@ -143,6 +146,12 @@ fn registered_redirect(params: &Params, client: &Client) -> Result<(String, bool
         (None, [only]) => Ok((only.clone(), false)),
         (None, _) => Err(AuthorizeError::page("redirect_uri is missing")),
     }
+}
+
+/// OIDC Core §3.1.2.1: who asks for an ID token names the redirect URI, also where only one is registered.
+fn redirect_uri_is_sent(params: &Params, sent: bool) -> Result<(), AuthorizeError> {
+    let openid = params.get("scope").is_some_and(|scope| scope.split(' ').any(|name| name == OPENID));
+    if openid && !sent { Err(AuthorizeError::page("redirect_uri is missing")) } else { Ok(()) }
 }
 
 /// RFC 6749 §3.1.
@@ -341,8 +350,10 @@ fn pkce(params: &Params, client: &Client, asked: ResponseType) -> Result<Option<
 
 /// OIDC Core §3.1.2.1: a whole number of seconds.
 fn max_age(params: &Params) -> Result<Option<u32>, OAuthError> {
-    params
-        .get("max_age")
-        .map(|value| value.parse().map_err(|_| OAuthError::invalid_request("max_age must be a number of seconds")))
-        .transpose()
+    let Some(value) = params.get("max_age") else { return Ok(None) };
+    if !value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(OAuthError::invalid_request("max_age must be a number of seconds"));
+    }
+    // Longer than anybody was ever signed in.
+    Ok(Some(value.parse().unwrap_or(u32::MAX)))
 }

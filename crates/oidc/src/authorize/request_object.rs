@@ -157,7 +157,7 @@ struct Inside<'a> {
 type Check = fn(&Inside<'_>) -> Result<(), OAuthError>;
 
 /// What is checked of an object's claims, in this order.
-const CHECKS: [Check; 8] = [
+const CHECKS: [Check; 9] = [
     from_the_client,
     for_this_provider,
     neither_expired_nor_early,
@@ -166,6 +166,7 @@ const CHECKS: [Check; 8] = [
     of_the_same_response_type,
     nothing_nested,
     values_are_text,
+    values_have_their_type,
 ];
 
 impl<'a> Envelope<'a> {
@@ -368,6 +369,25 @@ fn values_are_text(inside: &Inside<'_>) -> Result<(), OAuthError> {
     }
     if inside.claims.values().any(bad) {
         return Err(invalid("a value in the request object holds a control character"));
+    }
+    Ok(())
+}
+
+/// RFC 9101 §4, OIDC Core §6.1: parameters are strings, but for what a query holds as a number or as JSON.
+fn values_have_their_type(inside: &Inside<'_>) -> Result<(), OAuthError> {
+    let fits = |name: &str, value: &Value| match value {
+        Value::Null | Value::String(_) => true,
+        Value::Number(_) => name == "max_age",
+        Value::Object(_) => matches!(name, "claims" | "registration"),
+        Value::Array(values) => name == "resource" && values.iter().all(Value::is_string),
+        Value::Bool(_) => false,
+    };
+    let parameters =
+        inside.claims.iter().filter(|(name, _)| checks::KNOWN.contains(&name.as_str()) || *name == "resource");
+    for (name, value) in parameters {
+        if !fits(name, value) {
+            return Err(invalid("a parameter in the request object is not of its type, such as a string"));
+        }
     }
     Ok(())
 }

@@ -77,7 +77,9 @@ fn no_redirect_to_where_nobody_registered() {
     }
     let two = Client { redirect_uris: vec![REDIRECT.into(), "https://app.example/b".into()], ..client() };
     assert!(on_page(&query("redirect_uri="), Some(&two)));
-    assert!(!on_page(&query("redirect_uri="), Some(&client())));
+    assert!(!on_page(&query("redirect_uri=&scope=email"), Some(&client())));
+    // OIDC Core §3.1.2.1: an OpenID request names it.
+    assert!(on_page(&query("redirect_uri="), Some(&client())));
 }
 
 /// A1, A3, A4, A7: every other error goes to the redirect URI under its registered code.

@@ -232,10 +232,17 @@ fn same_but_loopback_port(registered: &str, sent: &str) -> bool {
         let rest = uri.get(host.len()..)?;
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (port, tail) = rest.split_at_checked(end)?;
-        let good = port.is_empty() || port.strip_prefix(':')?.parse::<u16>().is_ok_and(|port| port > 0);
+        let good = port.is_empty() || is_port(port.strip_prefix(':')?);
         good.then_some((host, tail))
     }
     matches!((split(registered), split(sent)), (Some(a), Some(b)) if a == b)
+}
+
+/// RFC 3986 §3.2.3: a port as everybody writes it, digits alone.
+fn is_port(text: &str) -> bool {
+    text.starts_with(|c: char| ('1'..='9').contains(&c))
+        && text.bytes().all(|byte| byte.is_ascii_digit())
+        && text.parse::<u16>().is_ok()
 }
 
 /// Whether `uri` leads to the person's own machine, where any program may listen (protocol A16).
@@ -258,6 +265,10 @@ pub fn is_loopback_host(url: &Url) -> bool {
     }
 }
 
+/// What answers bring to the redirect URI; a query that holds one already would make it come twice.
+const ANSWER_NAMES: [&str; 9] =
+    ["code", "state", "iss", "error", "error_description", "access_token", "id_token", "token_type", "session_state"];
+
 /// Protocol R3: what a redirect URI must be to be registered.
 pub fn check_redirect_uri(uri: &str) -> Result<(), OAuthError> {
     let refuse = |description| Err(OAuthError::new(ErrorCode::InvalidRequest, description));
@@ -269,6 +280,15 @@ pub fn check_redirect_uri(uri: &str) -> Result<(), OAuthError> {
     };
     if uri.contains('#') {
         return refuse("a redirect URI must not have a fragment");
+    }
+    // Programs differ in what they make of these, and so in where they lead.
+    let web = matches!(url.scheme(), "http" | "https");
+    let rest = uri.split_once(':').map(|(_, rest)| rest).unwrap_or_default();
+    if uri.contains(['\\', '*']) || web && (!rest.starts_with("//") || rest.starts_with("///")) {
+        return refuse("a redirect URI is written as in https://app.example/callback, without \\ or *");
+    }
+    if url.query_pairs().any(|(name, _)| ANSWER_NAMES.contains(&name.as_ref())) {
+        return refuse("a redirect URI's query must not hold what answers bring, such as code, state or iss");
     }
     if !url.username().is_empty() || url.password().is_some() {
         return refuse("a redirect URI must not carry a user name or password");
@@ -299,6 +319,10 @@ mod tests {
             ("http://localhost/cb", "http://localhost:5123/cb", false),
             ("https://127.0.0.1/cb", "https://127.0.0.1:1/cb", false),
             ("http://127.0.0.1/cb", "http://127.0.0.1:99999/cb", false),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:+80/cb", false),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:080/cb", false),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:0/cb", false),
+            ("http://127.0.0.1/cb", "http://127.0.0.1:/cb", false),
         ];
         for (registered, sent, good) in cases {
             assert_eq!(same_but_loopback_port(registered, sent), good, "{registered} {sent}");
@@ -308,7 +332,13 @@ mod tests {
     /// R3: dangerous redirect URIs cannot be registered.
     #[test]
     fn redirect_uris() {
-        for good in ["https://app.example/cb", "http://localhost:3000/cb", "com.example.app:/cb", "http://[::1]/cb"] {
+        for good in [
+            "https://app.example/cb",
+            "http://localhost:3000/cb",
+            "com.example.app:/cb",
+            "http://[::1]/cb",
+            "https://a.example/?x=1",
+        ] {
             assert!(check_redirect_uri(good).is_ok(), "{good}");
         }
         for bad in [
@@ -322,6 +352,13 @@ mod tests {
             "https://app.example/\ncb",
             "file:///etc/passwd",
             "https://app.example/ü",
+            "https://app.example\\@evil.example/cb",
+            "https:///cb",
+            "https:app.example/cb",
+            "https:/app.example/cb",
+            "https://*.example/cb",
+            "https://app.example/cb?code=1",
+            "https://app.example/cb?a=1&iss=x",
         ] {
             assert!(check_redirect_uri(bad).is_err(), "{bad}");
         }

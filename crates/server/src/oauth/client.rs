@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Instant};
 
 use actix_web::{
     HttpRequest, HttpResponse,
+    http::header,
     web::{Data, Payload},
 };
 use signet_oidc::{
@@ -108,6 +109,10 @@ where
     W: AsyncFnOnce(Call, Arc<Client>, &mut Asked) -> Result<T, EndpointError>,
 {
     let call = call::read(http, payload).await?;
+    // RFC 9110 §5.3: it is not a list; a proxy before us may have looked at the other one.
+    if http.headers().get_all(header::AUTHORIZATION).count() > 1 {
+        return Err(OAuthError::invalid_request("the Authorization header comes more than once").into());
+    }
     let read = client_auth::read(call.header("authorization"), &call.params);
     let named = read.as_ref().map(|(id, _)| id.clone()).unwrap_or_default();
     app.may_try(http, &named).await?;

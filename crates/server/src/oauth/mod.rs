@@ -65,10 +65,8 @@ impl EndpointError {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::OAuth(error) => error.code,
-            Self::Input(_) => ErrorCode::InvalidRequest,
-            Self::Store(StoreError::Unavailable(_)) | Self::Limited(_) | Self::Hash(Refusal::Busy) => {
-                ErrorCode::TemporarilyUnavailable
-            }
+            Self::Input(_) | Self::Limited(_) => ErrorCode::InvalidRequest,
+            Self::Store(StoreError::Unavailable(_)) | Self::Hash(Refusal::Busy) => ErrorCode::TemporarilyUnavailable,
             Self::Store(_) | Self::Entropy(_) | Self::Keys(_) | Self::Hash(_) => ErrorCode::ServerError,
         }
     }
@@ -88,7 +86,8 @@ impl EndpointError {
             }
             Self::Limited(_) => {
                 let description = "too many failures; try again later";
-                (OAuthError::new(ErrorCode::TemporarilyUnavailable, description), 429)
+                // RFC 6749 §5.2 has no code of its own for it.
+                (OAuthError::new(ErrorCode::InvalidRequest, description), 429)
             }
             Self::Store(StoreError::Unavailable(_)) => {
                 failed(ErrorCode::TemporarilyUnavailable, "the service is not available at this moment; try again")

@@ -311,12 +311,34 @@ fn exclusive_objects() {
     assert!(request(&none(&claims(&json!({"iss": null, "aud": null}))), &exclusive()).is_ok());
 }
 
+/// A14: a parameter of another type than it has in a query is refused, not turned into text.
+#[test]
+fn values_of_the_wrong_type_are_refused() {
+    for wrong in [
+        json!({"state": {"a": 1}}),
+        json!({"state": ["a"]}),
+        json!({"state": 1}),
+        json!({"prompt": ["login"]}),
+        json!({"login_hint": {}}),
+        json!({"max_age": true}),
+        json!({"claims": []}),
+        json!({"resource": [1]}),
+        json!({"redirect_uri": [REDIRECT]}),
+    ] {
+        let error = unpack(&around(&none(&claims(&wrong))), &two()).unwrap_err();
+        let code = match error {
+            AuthorizeError::Page(error) | AuthorizeError::Redirect(_, error) => error.code,
+        };
+        assert_eq!(code, ErrorCode::InvalidRequestObject, "{wrong}");
+    }
+}
+
 /// A14: values that are not text become the text that a query would hold; what is inside replaces all outside.
 #[test]
 fn values_become_text() {
     let values = json!({
         "max_age": 10, "nonce": null, "state": "", "claims": {"userinfo": {"name": null}}, "resource": ["a:1", "a:2"],
-        "x": true, "prompt": ["login"], "login_hint": {},
+        "x": true,
     });
     let mut claims = claims(&json!({}));
     claims.as_object_mut().unwrap().extend(values.as_object().unwrap().clone());
@@ -330,7 +352,6 @@ fn values_become_text() {
         ("state", None),
         ("claims", Some(r#"{"userinfo":{"name":null}}"#)),
         ("x", Some("true")),
-        ("prompt", Some(r#"["login"]"#)),
         ("client_id", Some("app")),
         ("redirect_uri", Some(REDIRECT)),
         ("request", None),
