@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     SessionId, UserId,
     password::PasswordHash,
+    profile::Profile,
     session::NewSession,
     user::{NewUser, UserState},
 };
@@ -62,6 +63,15 @@ pub enum Change {
         /// When.
         at: DateTime<Utc>,
     },
+    /// What is known of a person, all of it.
+    SetProfile {
+        /// Whose.
+        user: UserId,
+        /// From now on.
+        profile: Box<Profile>,
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// Ends every session, grant and token of an account, those of offline access too.
     EndEverything {
         /// Whose.
@@ -95,6 +105,8 @@ pub struct Event {
     pub session: Option<SessionId>,
     /// What was typed: to name the account, or as the reason of an administrator. Kept in the erasable part.
     pub typed: Option<String>,
+    /// Names of what was changed; never a value.
+    pub detail: Option<String>,
 }
 
 /// Declares an enum of events: a line of meaning, a variant, its stored code and the result it has. What is declared is
@@ -141,6 +153,8 @@ events! {
         SignInFailed = "sign_in.failed", refused;
         /// An operator or administrator made an account.
         Created = "account.created", success;
+        /// What is known of a person was changed; the detail names the members, not their values.
+        Updated = "user.updated", success;
         /// An account was locked: all it was signed in to, and every token it gave, ended.
         Locked = "account.locked", success;
         /// An account was unlocked.

@@ -6,6 +6,7 @@ pub mod change;
 pub mod id;
 pub mod login;
 pub mod password;
+pub mod profile;
 pub mod registration;
 pub mod session;
 pub mod user;

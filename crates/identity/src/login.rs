@@ -94,7 +94,13 @@ pub fn decide_without_session(
 fn admit(account: Option<AccountFacts>, typed: String) -> Result<AccountFacts, Vec<Change>> {
     let user = account.as_ref().map(|account| account.user);
     account.filter(|account| account.password_matches && account.state == UserState::Active).ok_or_else(|| {
-        vec![Change::Audit(Event { kind: EventKind::SignInFailed, user, session: None, typed: Some(typed) })]
+        vec![Change::Audit(Event {
+            kind: EventKind::SignInFailed,
+            user,
+            session: None,
+            typed: Some(typed),
+            detail: None,
+        })]
     })
 }
 
@@ -102,7 +108,7 @@ fn admit(account: Option<AccountFacts>, typed: String) -> Result<AccountFacts, V
 fn signed_in(account: AccountFacts, session: Option<SessionId>) -> Vec<Change> {
     let user = account.user;
     let raised = account.rehashed.map(|(from, to)| Change::RaiseHash { user, from, to });
-    let event = Event { kind: EventKind::SignedIn, user: Some(user), session, typed: None };
+    let event = Event { kind: EventKind::SignedIn, user: Some(user), session, typed: None, detail: None };
     raised.into_iter().chain([Change::Audit(event)]).collect()
 }
 
@@ -118,7 +124,7 @@ pub fn decide_link(
     previous: Option<(SessionId, UserId)>,
     fresh: Fresh,
 ) -> (Vec<Change>, Result<SessionId, LinkRefused>) {
-    let event = |kind, session| Change::Audit(Event { kind, user, session, typed: None });
+    let event = |kind, session| Change::Audit(Event { kind, user, session, typed: None, detail: None });
     let Some(user) = user else { return (vec![event(EventKind::LinkRefused, None)], Err(LinkRefused)) };
     let (mut changes, session) = begin(user, previous, fresh);
     changes.push(event(EventKind::LinkUsed, Some(session)));

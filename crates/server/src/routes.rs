@@ -160,10 +160,13 @@ fn people() -> Vec<Service> {
             "/api/v1/admin/users",
             [
                 get(users::list).needs("user:read"),
-                post(users::create).needs("user:create").writes(&["account.created"]).body_limit(FORM),
+                post(users::create).needs("user:create").writes(&["account.created"]),
             ],
         ),
-        api("/api/v1/admin/users/{user}", [get(users::show).needs("user:read")]),
+        api(
+            "/api/v1/admin/users/{user}",
+            [get(users::show).needs("user:read"), patch(users::update).needs("user:update").writes(&["user.updated"])],
+        ),
         api(
             "/api/v1/admin/users/{user}/set-password",
             [post(users::set_password).needs("user:update").writes(&["account.password_set"]).body_limit(FORM)],

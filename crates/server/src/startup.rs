@@ -285,7 +285,7 @@ pub async fn first_administrator(
     let id = user.id;
     let stored = store
         .transaction(move |tx| {
-            let event = Event { kind: EventKind::Registered, user: Some(id), session: None, typed: None };
+            let event = Event { kind: EventKind::Registered, user: Some(id), session: None, typed: None, detail: None };
             let changes = vec![Change::CreateUser(Box::new(user)), Change::Audit(event)];
             tx.apply(changes, &mut turn, &operator())
         })

@@ -84,6 +84,7 @@ impl Apply<signet_identity::Change> for Tx<'_> {
                 Change::RaiseHash { user, from, to } => self.raise_hash(user, &from, &to)?,
                 Change::SetState { user, state, reason, at } => self.set_state(user, state, reason.as_deref(), at)?,
                 Change::SetPassword { user, hash, at } => self.set_password(user, &hash, at)?,
+                Change::SetProfile { user, profile, at } => self.set_profile(user, &profile, at)?,
                 Change::EndEverything { user, at } => self.end_everything(user, at)?,
                 Change::IssueLink { hash, user, at, expires } => self.put_sign_in_link(hash, user, at, expires)?,
                 Change::Audit(event) => {
@@ -95,6 +96,7 @@ impl Apply<signet_identity::Change> for Tx<'_> {
                         account: event.user.map(|user| user.0),
                         session: event.session.map(|session| session.0),
                         typed: event.typed,
+                        detail: event.detail,
                         salt: turn.bytes(),
                         ..Entry::default()
                     };

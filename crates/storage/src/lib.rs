@@ -22,6 +22,7 @@ pub mod load;
 pub mod notices;
 mod people;
 pub mod pool;
+mod profiles;
 mod refresh_tokens;
 pub mod resources;
 pub mod roles;

@@ -1,10 +1,15 @@
 //! Accounts: found, made, locked, unlocked, given a new password or a sign-in link (R-44, R-69a).
 
+mod profile;
+
 use std::fmt;
 
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
-use signet_identity::{Change, Event, EventKind, UserId, password::Password, registration, user::UserState};
+use serde_json::{Map, Value};
+use signet_identity::{
+    Change, Event, EventKind, UserId, password::Password, profile::Profile, registration, user::UserState,
+};
 use signet_oidc::secret::Secret;
 use signet_rbac::Holder;
 use signet_storage::{
@@ -21,6 +26,8 @@ use super::{
 };
 use crate::{entropy, pages::register::new_user};
 
+pub use profile::{UserChange, UserDetail, UserMembers, show, update};
+
 /// The most characters of a reason.
 const MAX_REASON: usize = 200;
 /// How long a sign-in link lives when nothing is said, and at most, in minutes.
@@ -28,7 +35,6 @@ const LINK_MINUTES: (u32, u32) = (15, 24 * 60);
 
 /// An account to be made.
 #[derive(Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct NewAccount {
     /// 2 to 64 letters, digits, dots, dashes or underscores.
     pub username: String,
@@ -43,6 +49,10 @@ pub struct NewAccount {
     /// Gives it the role `admin`.
     #[serde(default)]
     pub admin: bool,
+    /// What is known of the person, by the names of its members; unknown ones are refused.
+    #[serde(flatten)]
+    #[schema(value_type = UserMembers)]
+    pub members: Map<String, Value>,
 }
 
 impl fmt::Debug for NewAccount {
@@ -83,22 +93,6 @@ pub struct UserView {
     /// When it last signed in.
     #[schema(value_type = Option<String>, format = "date-time")]
     pub last_sign_in_at: Option<DateTime<Utc>>,
-}
-
-/// An account with what hangs on it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct UserDetail {
-    /// The account.
-    #[serde(flatten)]
-    pub user: UserView,
-    /// Whether it has a password.
-    pub has_password: bool,
-    /// The roles it was given.
-    pub roles: Vec<String>,
-    /// All that they allow together, while the account is active.
-    pub effective_permissions: Vec<String>,
-    /// How many sessions are alive.
-    pub sessions: i64,
 }
 
 /// An account that was made or given a password.
@@ -156,28 +150,13 @@ pub async fn list(desk: &Desk, paging: Paging, state: Option<String>) -> Result<
     Ok(Page::of(views, &paging, |user: &UserView| user.username.to_lowercase()))
 }
 
-/// One account, by its id, username or address.
-pub async fn show(desk: &Desk, user: &str) -> Result<UserDetail, AdminError> {
-    let user = user.to_owned();
-    desk.act(move |act| {
-        let row = find(act, &user)?;
-        let id = UserId(row.id);
-        let all = act.tx.hierarchy()?;
-        let held = act.tx.roles_of(Holder::User(id))?;
-        Ok(UserDetail {
-            has_password: row.has_password,
-            roles: roles::names(&all, &held),
-            effective_permissions: act.tx.permissions_of(Holder::User(id))?.to_texts(),
-            sessions: act.tx.living_sessions(id, act.turn.now())?,
-            user: view(row)?,
-        })
-    })
-    .await
-}
-
 /// Makes an account.
-pub async fn create(desk: &Desk, new: NewAccount) -> Result<WithPassword, AdminError> {
+pub async fn create(desk: &Desk, mut new: NewAccount) -> Result<WithPassword, AdminError> {
     let mut turn = entropy::turn()?;
+    let known = profile::with(
+        &Profile { email_verified: new.email_verified, ..Profile::default() },
+        std::mem::take(&mut new.members),
+    )?;
     let made = new.password.is_none().then(|| turn.secret());
     let typed = made.as_ref().map(Secret::expose).or(new.password.as_deref()).unwrap_or_default();
     let checked = registration::check(&new.username, &new.email, Password::new(typed), desk.passwords);
@@ -201,7 +180,9 @@ pub async fn create(desk: &Desk, new: NewAccount) -> Result<WithPassword, AdminE
                 }
             }
             let event = event(EventKind::Created, id, None);
-            act.apply(vec![Change::CreateUser(Box::new(user)), Change::Audit(event)])?
+            let at = user.at;
+            let know = Change::SetProfile { user: id, profile: Box::new(known), at };
+            act.apply(vec![Change::CreateUser(Box::new(user)), know, Change::Audit(event)])?
                 .map_err(|taken| AdminError::conflict("account_exists", taken.to_string()))?;
             let row = act.tx.account(&AccountRef::Id(id))?.ok_or_else(unknown)?;
             Ok(view(row)?)
@@ -371,7 +352,7 @@ fn changed(act: &mut Act<'_, '_>, user: UserId, changes: Vec<Change>) -> Result<
 fn done<V>(_: Result<(), V>) {}
 
 fn event(kind: EventKind, user: UserId, typed: Option<String>) -> Event {
-    Event { kind, user: Some(user), session: None, typed }
+    Event { kind, user: Some(user), session: None, typed, detail: None }
 }
 
 fn view(row: AccountRow) -> Result<UserView, StoreError> {
@@ -403,6 +384,7 @@ mod tests {
             password: Some("hunter2".into()),
             email_verified: false,
             admin: false,
+            members: Map::new(),
         };
         let link = SignInLink {
             username: "ada".into(),

@@ -31,7 +31,7 @@ use crate::{
         clients::disable, clients::enable,
         resources::list, resources::create, resources::show, resources::update, resources::delete,
         keys::list, keys::rotate,
-        users::list, users::create, users::show, users::set_password, users::lock, users::unlock,
+        users::list, users::create, users::show, users::update, users::set_password, users::lock, users::unlock,
         consents::list, consents::withdraw,
         roles::list, roles::create, roles::show, roles::update, roles::delete,
         roles::assign_to_user, roles::take_from_user, roles::assign_to_client, roles::take_from_client,

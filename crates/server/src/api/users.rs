@@ -5,11 +5,15 @@ use serde::Deserialize;
 use signet_identity::password::Password;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Office, problem::Problem, shown};
+use super::{MergePatch, Office, problem::Problem, shown, tagged};
 use crate::admin::{
     Page, Paging,
-    users::{self, NewAccount, UserDetail, UserView, WithPassword},
+    users::{self, NewAccount, UserChange, UserDetail, UserView, WithPassword},
 };
+
+impl MergePatch for UserChange {
+    const KEPT: &'static [&'static str] = &["revision", "email_verified", "phone_number_verified"];
+}
 
 /// Which accounts are listed.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -63,9 +67,22 @@ pub async fn create(office: Office, payload: Payload) -> Result<HttpResponse, Pr
 /// One account, with its roles and the number of its sessions.
 #[utoipa::path(get, path = "/api/v1/admin/users/{user}", tag = "Users",
     params(("user" = String, Path, description = "Its id, username or address")),
-    responses((status = 200, description = "The account", body = UserDetail)))]
+    responses((status = 200, description = "The account; its revision is the ETag", body = UserDetail)))]
 pub async fn show(office: Office) -> Result<HttpResponse, Problem> {
-    Ok(shown(&users::show(&office.desk, &office.path::<String>()?).await?))
+    let detail = users::show(&office.desk, &office.path::<String>()?).await?;
+    Ok(tagged(&detail.revision, &detail))
+}
+
+/// Changes what is known of a person: what the body names; the rest stays, and `null` clears. With `If-Match` only if
+/// nobody changed it meanwhile.
+#[utoipa::path(patch, path = "/api/v1/admin/users/{user}", tag = "Users", request_body = UserChange,
+    params(("user" = String, Path, description = "Its id, username or address"),
+        ("If-Match" = Option<String>, Header, description = "The ETag the change is based on")),
+    responses((status = 200, description = "As it is now", body = UserDetail)))]
+pub async fn update(office: Office, payload: Payload) -> Result<HttpResponse, Problem> {
+    let change: UserChange = office.change(payload).await?;
+    let (detail, _) = users::update(&office.desk, &office.path::<String>()?, change, office.condition()).await?;
+    Ok(tagged(&detail.revision, &detail))
 }
 
 /// Sets a password. Everything the account is signed in to ends, offline access too.

@@ -7,15 +7,15 @@ use std::{
 
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use signet_identity::password::Password;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::command::{Reply, Run, to_value};
 use crate::admin::{
-    AdminError, Desk, Paging,
+    AdminError, Condition, Desk, Paging,
     consents::{self, ConsentView},
-    users::{self, NewAccount, UserDetail, UserView, WithPassword},
+    users::{self, NewAccount, UserChange, UserDetail, UserView, WithPassword},
 };
 
 /// `signet user …`
@@ -40,6 +40,18 @@ pub enum UserCommand {
     },
     /// Show an account with its roles, sessions and state.
     Show(Named),
+    /// Change what is known of a person: names, picture, phone, address, groups, metadata.
+    Update {
+        /// Whose.
+        #[command(flatten)]
+        user: Named,
+        /// What changes, as a JSON object: `{"name":"Ada","groups":["engineers"]}`. What is not named stays, `null` clears.
+        #[arg(long, value_name = "JSON", value_parser = members)]
+        profile: Map<String, Value>,
+        /// Only if the account is still as `user show` told it with this revision.
+        #[arg(long, value_name = "REVISION")]
+        revision: Option<String>,
+    },
     /// Set a new password. Everything the account is signed in to ends. Without an option one is made and shown once.
     SetPassword {
         /// Whose.
@@ -136,6 +148,14 @@ pub struct CreateUser {
     /// Give it the role `admin`.
     #[arg(long)]
     admin: bool,
+    /// What is known of the person, as a JSON object: `{"name":"Ada","groups":["engineers"]}`.
+    #[arg(long, value_name = "JSON", value_parser = members)]
+    profile: Option<Map<String, Value>>,
+}
+
+/// Reads a JSON object from the command line.
+fn members(text: &str) -> Result<Map<String, Value>, String> {
+    serde_json::from_str(text).map_err(|error| format!("a JSON object is needed: {error}"))
 }
 
 impl PasswordInput {
@@ -206,6 +226,7 @@ async fn answer(command: UserCommand, desk: &Desk) -> Result<Reply, AdminError> 
                 password: create.password.read.take(),
                 email_verified: create.email_verified,
                 admin: create.admin,
+                members: create.profile.take().unwrap_or_default(),
             };
             with_password("created", &users::create(desk, new).await?)
         }
@@ -223,6 +244,16 @@ async fn answer(command: UserCommand, desk: &Desk) -> Result<Reply, AdminError> 
         UserCommand::Show(named) => {
             let detail = users::show(desk, &named.user).await?;
             Reply::done(describe(&detail), to_value(&detail))
+        }
+        UserCommand::Update { user, profile, revision } => {
+            let change = UserChange { revision, members: profile };
+            let (detail, changed) = users::update(desk, &user.user, change, Condition::Any).await?;
+            let news = if changed.is_empty() {
+                "is so already".to_owned()
+            } else {
+                format!("changed: {}", changed.join(", "))
+            };
+            Reply::done(format!("Account {} {news}.", detail.user.username), to_value(&detail))
         }
         UserCommand::SetPassword { user, mut password } => {
             let password = password.read.take().map(Password::new);
@@ -303,12 +334,20 @@ fn describe(detail: &UserDetail) -> String {
         lines.push(format!("  reason       {reason}"));
     }
     let none = |list: &[String]| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
+    if let Some(name) = &user.name {
+        lines.push(format!("  name         {name}"));
+    }
+    lines.extend(detail.members.iter().map(|(name, value)| match value {
+        Value::String(text) => format!("  {name:<12} {}", text.replace(['\r', '\n'], " ")),
+        other => format!("  {name:<12} {other}"),
+    }));
     lines.extend([
         format!("  roles        {}", none(&detail.roles)),
         format!("  permissions  {}", none(&detail.effective_permissions)),
         format!("  sessions     {}", detail.sessions),
         format!("  created      {}", time(user.created_at)),
         format!("  last sign-in {}", user.last_sign_in_at.map_or_else(|| "never".to_owned(), time)),
+        format!("  revision     {}", detail.revision),
     ]);
     lines.join("\n")
 }

@@ -183,8 +183,13 @@ async fn create(
                 idle_expires: now + policy.session_idle,
                 expires: now + policy.session_absolute,
             };
-            let event =
-                Event { kind: EventKind::Registered, user: Some(user.id), session: Some(session.id), typed: None };
+            let event = Event {
+                kind: EventKind::Registered,
+                user: Some(user.id),
+                session: Some(session.id),
+                typed: None,
+                detail: None,
+            };
             let mut changes = vec![Change::CreateUser(Box::new(user))];
             if let Some(previous) = previous {
                 // Whoever was signed in in this browser is not the person who just registered.
