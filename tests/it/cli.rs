@@ -2,6 +2,7 @@
 
 mod clients;
 mod people;
+mod profile;
 
 use std::process::Output;
 use std::time::Duration;

@@ -74,7 +74,7 @@ async fn conditions_are_kept() {
             conditional += usize::from(takes);
         }
     }
-    assert_eq!(conditional, 6);
+    assert_eq!(conditional, 7);
 }
 
 /// RFC 7396: `null` clears what can be absent and is refused, by its name, where nothing can; the document says which is

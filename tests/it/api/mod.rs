@@ -7,3 +7,4 @@ mod docs;
 mod hostile;
 pub mod office;
 mod tokens;
+mod users;

@@ -76,8 +76,8 @@ async fn custom_claims_reach_their_client() {
     }});
     let spec = ClientSpec { scopes: ["openid", "groups"].map(str::to_owned).to_vec(), ..ClientSpec::confidential() };
     let scene = Scene::with(spec.with_metadata(&members)).await;
-    let set = "UPDATE users SET groups = '{engineers,admins}', metadata = '{\"hr\": {\"number\": 7}}'";
-    assert_eq!(scene.change(set), 1);
+    let set = json!({"groups": ["engineers", "admins"], "metadata": {"hr": {"number": 7}}}).to_string();
+    scene.signet.cli_json(&["user", "update", "admin", "--profile", &set, "--json"], "").await;
     let tokens = scene.grant(&mut scene.browser(), &scene.request().with("scope", "openid groups")).await;
     let refreshed = flow::granted(scene.refresh(&tokens).await).await;
     let info = userinfo(&scene, &tokens).await;
