@@ -147,7 +147,7 @@ async fn nobody_changes_somebody_who_may_do_more() {
     office.signet.cli_json(&["role", "create", "keeper", "--permission", "user:update", "--json"], "").await;
     let keeper = office.person("keeper", Some("keeper")).await;
     office.person("ada", None).await;
-    let token = office.token(&keeper, "openid user:*").await;
+    let token = office.token(&keeper, "openid *:*").await;
     let change = json!({ "name": "Eve", "email_verified": true });
     let refusal = problem(patch(&office, &token, "admin", &change).await).await;
     assert_eq!(refusal, (403, "above_yourself".to_owned()));

@@ -78,7 +78,7 @@ async fn every_claim_is_set_and_told() {
 async fn what_cannot_be_is_refused() {
     let signet = Signet::start(Database::Postgres).await;
     let shown = signet.cli_json(&["user", "show", "admin", "--json"], "").await;
-    let deep = format!("{{\"metadata\":{}{}}}", "{\"a\":".repeat(40), "1".to_owned() + &"}".repeat(40));
+    let deep = format!("{{\"metadata\":{}1{}}}", "{\"a\":".repeat(40), "}".repeat(40));
     for (profile, code, said) in [
         (r#"{"birthdate":"yesterday"}"#, "invalid_profile", "birthdate"),
         (r#"{"picture":"javascript:alert(1)"}"#, "invalid_profile", "picture"),

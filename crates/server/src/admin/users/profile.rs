@@ -131,11 +131,13 @@ pub async fn update(
             let at = act.turn.now();
             let detail = Some(changed.join(","));
             let event = Event { kind: EventKind::Updated, user: Some(id), session: None, typed: None, detail };
-            let set = Change::SetProfile { user: id, profile: Box::new(after.clone()), at };
+            let set = Change::SetProfile { user: id, profile: Box::new(after), at };
             done(act.apply(vec![set, Change::Audit(event)])?);
         }
         let row = act.tx.account(&AccountRef::Id(id))?.ok_or_else(unknown)?;
-        Ok((detail(act, row, &after)?, changed))
+        // As it was stored: the order of members there is the database's, and the revision is made of it.
+        let known = act.tx.profile(id)?.ok_or_else(unknown)?;
+        Ok((detail(act, row, &known)?, changed))
     })
     .await
 }
