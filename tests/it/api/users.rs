@@ -154,5 +154,5 @@ async fn nobody_changes_somebody_who_may_do_more() {
     assert_eq!(office.change("UPDATE users SET name = 'x' WHERE username = 'admin' AND name IS NULL"), 1);
     body_of(patch(&office, &token, "ada", &change).await, 200).await;
     let reader = office.token(&crate::scene::admin(), "openid user:read").await;
-    assert_eq!(problem(patch(&office, &reader, "ada", &change).await).await, (403, "permission_missing".to_owned()));
+    assert_eq!(problem(patch(&office, &reader, "ada", &change).await).await, (403, "insufficient_scope".to_owned()));
 }
