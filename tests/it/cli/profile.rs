@@ -46,7 +46,7 @@ async fn every_claim_is_set_and_told() {
         assert!(before.get("phone_number").is_none() && before.get("address").is_none(), "{before}");
 
         let at = before["updated_at"].as_i64().expect("a number");
-        eventually(PATIENCE, "the next second", async || (chrono::Utc::now().timestamp() > at).then_some(())).await;
+        eventually(PATIENCE, "the next second", async || (signer::now() > at).then_some(())).await;
         let all = everything();
         let shown =
             scene.signet.cli_json(&["user", "update", "ada", "--profile", &all.to_string(), "--json"], "").await;
