@@ -20,6 +20,9 @@ use serde_json::Value;
 use crate::support::prelude::*;
 use crate::support::services::redis_url;
 
+/// A secret key that nothing was made with.
+const OTHER_KEY: &str = "b3RoZXIga2V5IG90aGVyIGtleSBvdGhlciBrZXkgb3RoZXI=";
+
 /// Runs the doctor with these settings on top; its exit code and findings.
 async fn doctor(signet: &Signet, changed: &[(&str, &str)]) -> (Option<i32>, Vec<Value>) {
     let mut command = signet.command(&["doctor", "--json"]);
@@ -69,12 +72,11 @@ async fn a_good_set_up_is_green_and_each_broken_one_is_named() {
     let file = path(&signet.folder().join("stdout"));
     let numeric = format!("https://127.0.0.1:{}", signet.port());
     let foreign = format!("https://signet.invalid:{}", signet.port());
-    let key = "b3RoZXIga2V5IG90aGVyIGtleSBvdGhlciBrZXkgb3RoZXI=";
     let gone = "postgres://nobody:hunter2@127.0.0.1:1/none";
     for (changed, expected) in [
         (vec![("SIGNET_BIND", "here")], "configuration: "),
         (vec![("SIGNET_DATA_DIR", &*file)], "data directory: "),
-        (vec![("SIGNET_SECRET_KEY", key)], "secret key: it does not open"),
+        (vec![("SIGNET_SECRET_KEY", OTHER_KEY)], "secret key: it does not open"),
         (vec![("DATABASE_URL", gone)], "database: "),
         (vec![("REDIS_URL", "redis://:hunter2@127.0.0.1:1")], "redis: not reachable"),
         (vec![("SIGNET_TLS__KEY", &*other_key)], "tls: tls.key"),
@@ -212,6 +214,22 @@ async fn it_works_with_and_without_a_server() {
         assert!(fine.iter().any(|line| line == "secret key: opens the stored keys"), "{findings:?}");
         let away = graded(&findings, "warning").iter().any(|line| line.contains("no Signet is running here"));
         assert_eq!(away, !serving, "{findings:?}");
+        // Settings that the server that may run here does not have.
+        let port = signet.port().wrapping_add(1).max(1_024);
+        let moved = format!("http://localhost:{port}");
+        let nowhere = signet.folder().join("nowhere").to_str().expect("UTF-8").to_owned();
+        let output = signet.folder().join("stdout").to_str().expect("UTF-8").to_owned();
+        for (name, value, expected, always) in [
+            ("SIGNET_SECRET_KEY", OTHER_KEY, "secret key: it does not open", true),
+            ("SIGNET_AUDIT__ARCHIVE_DIR", &*output, "audit archive: ", true),
+            ("SIGNET_ISSUER", &*moved, "although Signet is running here", false),
+            ("SIGNET_DATA_DIR", &*nowhere, "data directory: nothing is in", false),
+        ] {
+            let (code, findings) = doctor(&signet, &[(name, value)]).await;
+            let named = graded(&findings, "broken").iter().any(|line| line.contains(expected));
+            let wanted = serving || always;
+            assert_eq!((named, code), (wanted, Some(i32::from(wanted))), "{name}, {serving}: {findings:?}");
+        }
         if serving {
             signet.terminate().await;
         }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::{
     OptionalExtension as _, PgConnection, QueryableByName, RunQueryDsl as _, sql_query,
-    sql_types::{Bool, Int4, Int8},
+    sql_types::{Bool, Bytea, Int4, Int8, Text},
 };
 use serde::{Deserialize, Serialize};
 use signet_oidc::id::RealmId;
@@ -11,7 +11,7 @@ use signet_oidc::id::RealmId;
 use crate::{
     bootstrap::{self, Schema},
     error::StoreError,
-    seal::Sealer,
+    seal::{Purpose, Sealer},
     store::Tx,
 };
 
@@ -28,6 +28,23 @@ pub struct Inspection {
     pub sealed: Option<Sealed>,
     /// Active accounts with the role `admin`; none where there is no schema yet.
     pub administrators: Option<i64>,
+    /// A stored key as it is sealed, for who asks a running server and has a secret key of his own to try.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<Sample>,
+}
+
+/// A sealed signing key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    kid: String,
+    sealed: Vec<u8>,
+}
+
+impl Sample {
+    /// Whether this sealer opens it.
+    pub fn opens(&self, sealer: &Sealer) -> bool {
+        sealer.open(Purpose::SigningKey, self.kid.as_bytes(), &self.sealed).is_ok()
+    }
 }
 
 /// How far the schema is.
@@ -68,6 +85,14 @@ struct Basics {
 struct RealmRow {
     #[diesel(sql_type = Int8)]
     id: i64,
+}
+
+#[derive(QueryableByName)]
+struct SealedRow {
+    #[diesel(sql_type = Text)]
+    kid: String,
+    #[diesel(sql_type = Bytea)]
+    sealed: Vec<u8>,
 }
 
 #[derive(QueryableByName)]
@@ -120,12 +145,20 @@ pub fn inspect(conn: &mut PgConnection, sealer: Option<&Sealer>) -> Result<Inspe
         schema,
         sealed: keys,
         administrators,
+        sample: None,
     })
 }
 
 impl Tx<'_> {
     /// Looks at the database, keys included.
     pub fn inspect(&mut self) -> Result<Inspection, StoreError> {
-        inspect(self.conn, Some(self.sealer))
+        let inspection = inspect(self.conn, Some(self.sealer))?;
+        let newest: Option<SealedRow> =
+            sql_query("SELECT kid, sealed FROM signing_keys WHERE realm_id = $1 ORDER BY created_at DESC, kid LIMIT 1")
+                .bind::<Int8, _>(self.realm.0)
+                .get_result(self.conn)
+                .optional()?;
+        let sample = newest.map(|SealedRow { kid, sealed }| Sample { kid, sealed });
+        Ok(Inspection { sample, ..inspection })
     }
 }

@@ -82,6 +82,26 @@ fn synchronous(cluster: &Path) -> Option<bool> {
     cluster.exists().then_some(false)
 }
 
+/// Where the issuer answers and there is nothing here, its Signet is another one.
+pub(super) fn judge_elsewhere(config: &Config, elsewhere: bool) -> Option<Finding> {
+    let what = format!("nothing is in {}, and yet the issuer answers", config.data_dir.display());
+    let fix = "give the data_dir (SIGNET_DATA_DIR) with which the Signet that answers was started";
+    elsewhere.then(|| Finding::broken(CHECK, what, fix))
+}
+
+/// Where old rows of the audit log go, if that is not the data directory.
+pub(super) fn judge_archive(config: &Config) -> Option<Finding> {
+    let path = config.audit.archive_dir.as_ref()?;
+    let reason = match fs::metadata(path) {
+        Ok(found) if !found.is_dir() => "is not a directory",
+        Ok(_) if !writable(path) => "cannot be written",
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => "cannot be entered",
+        _ => return None,
+    };
+    let fix = "choose another audit.archive_dir; until then no row leaves the database";
+    Some(Finding::broken("audit archive", format!("{} {reason}", path.display()), fix))
+}
+
 pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
     let path = facts.path.display();
     let broken = |what: String, fix: String| vec![Finding::broken(CHECK, what, fix)];

@@ -1,9 +1,11 @@
 //! The database: reachable, new enough, migrated.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use signet_storage::{
     bootstrap,
-    inspect::{self, Inspection, Migrated},
+    inspect::{self, Inspection, Migrated, Sealed},
     pool,
     seal::Sealer,
 };
@@ -29,6 +31,8 @@ pub(super) enum Facts {
         inspection: Inspection,
         /// Our clock halfway between question and answer.
         asked: DateTime<Utc>,
+        /// Whether a running server was asked.
+        served: bool,
     },
     /// It did not; why, without address and password.
     Silent { embedded: bool, reason: String },
@@ -42,10 +46,20 @@ impl Facts {
         }
     }
 
+    /// Whether a server runs on this data directory.
+    pub(super) fn served(&self) -> bool {
+        matches!(self, Self::Answered { served: true, .. })
+    }
+
+    /// Whether there is no database yet, which the first start would make.
+    pub(super) fn to_be_made(&self) -> bool {
+        matches!(self, Self::NotYet)
+    }
+
     /// By how much its clock is ahead of ours.
     pub(super) fn offset(&self) -> Option<TimeDelta> {
         match self {
-            Self::Answered { embedded: false, inspection, asked } => Some(inspection.clock - *asked),
+            Self::Answered { embedded: false, inspection, asked, .. } => Some(inspection.clock - *asked),
             _ => None,
         }
     }
@@ -56,15 +70,16 @@ pub(super) async fn gather(config: &Config, sealer: Option<Sealer>) -> Facts {
     if embedded && !config.data_dir.join("postgresql").is_dir() {
         return Facts::NotYet;
     }
-    let looking = config.clone();
-    let looked = tokio::task::spawn_blocking(move || look(&looking, sealer.as_ref())).await;
-    let answer = match looked {
-        Ok(Some(answer)) => answer,
-        Ok(None) => ask(config).await,
-        Err(_) => Err("the look at it was cut off".to_owned()),
+    let sealer = sealer.map(Arc::new);
+    let (looking, opens) = (config.clone(), sealer.clone());
+    let looked = tokio::task::spawn_blocking(move || look(&looking, opens.as_deref())).await;
+    let (answer, served) = match looked {
+        Ok(Some(answer)) => (answer, false),
+        Ok(None) => (ask(config, sealer.as_deref()).await, true),
+        Err(_) => (Err("the look at it was cut off".to_owned()), false),
     };
     match answer {
-        Ok((inspection, asked)) => Facts::Answered { embedded, inspection, asked },
+        Ok((inspection, asked)) => Facts::Answered { embedded, inspection, asked, served },
         Err(reason) => Facts::Silent { embedded, reason },
     }
 }
@@ -106,17 +121,25 @@ fn look_inside(_: &Config, _: Option<&Sealer>) -> Option<Answer> {
     Some(Err("this build has no embedded database: set database.url".to_owned()))
 }
 
-/// Through the server that holds it.
-async fn ask(config: &Config) -> Answer {
+/// Through the server that holds it. That its own key opens what is stored says nothing of the one configured here.
+async fn ask(config: &Config, sealer: Option<&Sealer>) -> Answer {
     let before = entropy::now();
     match control::ask(config, &Command::inspect()).await {
         Ok(Reply::Done { value, .. }) => serde_json::from_value(value)
-            .map(|inspection| (inspection, before))
+            .map(|inspection| (held_against(inspection, sealer), before))
             .map_err(|_| "the running Signet is of another version".to_owned()),
         Ok(Reply::Failed { message, .. }) => Err(message),
         Ok(_) => Err("the running Signet is of another version".to_owned()),
         Err(error) => Err(error.to_string()),
     }
+}
+
+fn held_against(inspection: Inspection, sealer: Option<&Sealer>) -> Inspection {
+    let other = match (&inspection.sample, sealer) {
+        (Some(sample), Some(sealer)) => !sample.opens(sealer),
+        _ => false,
+    };
+    if other { Inspection { sealed: Some(Sealed::Closed), ..inspection } } else { inspection }
 }
 
 pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
@@ -163,8 +186,9 @@ mod tests {
         let at = entropy::now();
         let inspection = |version, schema| Facts::Answered {
             embedded: false,
-            inspection: Inspection { version, clock: at, schema, sealed: None, administrators: None },
+            inspection: Inspection { version, clock: at, schema, sealed: None, administrators: None, sample: None },
             asked: at,
+            served: false,
         };
         for (facts, grade, word) in [
             (inspection(170_002, Migrated::Current), Grade::Ok, "PostgreSQL 17.2"),

@@ -33,10 +33,18 @@ enum Met {
     Document { issuer: String },
 }
 
-pub(super) async fn gather(config: &Config) -> Facts {
+impl Facts {
+    /// Whether a Signet of that name answers.
+    pub(super) fn answers(&self) -> bool {
+        matches!(&self.met, Met::Document { issuer } if *issuer == self.issuer)
+    }
+}
+
+/// `served`: a server runs on this data directory, wherever it listens.
+pub(super) async fn gather(config: &Config, served: bool) -> Facts {
     let limit = config.outbound.timeout.0;
     let connect = tokio::net::TcpStream::connect(config.bind);
-    let serving = matches!(tokio::time::timeout(Duration::from_secs(1), connect).await, Ok(Ok(_)));
+    let serving = served || matches!(tokio::time::timeout(Duration::from_secs(1), connect).await, Ok(Ok(_)));
     let (met, offset) = meet(config, limit).await;
     Facts { issuer: config.issuer.clone(), serving, met, offset }
 }
@@ -115,7 +123,7 @@ pub(super) fn judge(facts: &Facts) -> Finding {
         ),
         Met::NotReached(reason) => broken(
             format!("{issuer} does not answer, although Signet is running here: {reason}"),
-            "check the address behind the name, the firewall, and the proxy between",
+            "check issuer and bind, with which it was started, the address behind the name, the firewall, and the proxy",
         ),
         Met::NotTrusted(reason) => broken(
             format!("{issuer}: clients that check the certificate will not connect: {reason}"),

@@ -115,7 +115,9 @@ pub async fn examine(config: Result<Config, ConfigErrors>) -> Report {
     findings.extend(database::judge(&database));
     findings.extend(administrator::judge(database.inspection()));
     findings.push(redis::judge(redis::gather(&config).await.as_ref()));
-    let issuer = issuer::gather(&config).await;
+    let issuer = issuer::gather(&config, database.served()).await;
+    findings.extend(data_dir::judge_elsewhere(&config, database.to_be_made() && issuer.answers()));
+    findings.extend(data_dir::judge_archive(&config));
     findings.extend(clock::judge(entropy::now(), database.offset(), issuer.offset));
     findings.extend(tls::judge(&tls::gather(&config), entropy::now()));
     findings.push(issuer::judge(&issuer));
