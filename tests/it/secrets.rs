@@ -138,3 +138,28 @@ async fn no_secret_is_told() {
     assert!(hunt.secrets() > 150, "{}", hunt.secrets());
     hunt.end();
 }
+
+/// the same over https and HTTP/2: neither what is sent nor the key of the certificate is told.
+#[tokio::test]
+async fn no_secret_is_told_over_https() {
+    let mut hunt = Hunt::default();
+    hunt.keep("password of the administrator", ADMIN_PASSWORD);
+    let level = [("SIGNET_LOG__LEVEL", "trace,h2=trace,rustls=trace,actix_http=trace"), ("SIGNET_LOG__FORMAT", "json")];
+    let mut signet = Signet::start_tls(Database::Postgres, &level).await;
+    let key = std::fs::read_to_string(signet.folder().join("tls/tls.key")).expect("the key");
+    for line in key.lines().filter(|line| line.len() > 40) {
+        hunt.keep("key of the certificate", line);
+    }
+    let answer = signet.http().get(signet.url("/signin")).send().await.expect("an answer");
+    assert_eq!(answer.version(), reqwest::Version::HTTP_2);
+    flows::drive_https(&signet, &mut hunt).await;
+    assert!(signet.terminate().await.success());
+    let output = signet.output();
+    assert!(output.contains("signet::access") && output.contains("\"level\":\"DEBUG\""), "{output}");
+    hunt.search("the log", &output);
+    for (table, rows) in &tables(&signet) {
+        hunt.search(&format!("table {table}"), rows);
+    }
+    assert!(hunt.secrets() > 50, "{}", hunt.secrets());
+    hunt.end();
+}

@@ -1,5 +1,6 @@
 //! Every flow, as it should be and as it should not, each answer searched or its secrets remembered.
 
+mod fronts;
 mod office;
 mod people;
 
@@ -62,6 +63,19 @@ pub async fn drive(signet: &Signet, hunt: &mut Hunt) {
     driver.commands(&service).await;
     driver.apply().await;
     driver.api().await;
+    driver.front_channel().await;
+    driver.signed_requests().await;
+    driver.encrypted().await;
+    driver.wrong_settings().await;
+}
+
+/// What is of interest over https.
+pub async fn drive_https(signet: &Signet, hunt: &mut Hunt) {
+    let mut driver = Driver { signet, hunt };
+    let client = driver.client(ClientSpec::confidential()).await;
+    driver.code_flow(&client).await;
+    driver.front_channel().await;
+    driver.odd_places(&client).await;
 }
 
 fn headers_text(headers: &HeaderMap) -> String {
