@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::api::office::{Office, json, problem};
-use crate::scene::header;
+use crate::api::office::{Office, console, json, problem};
+use crate::scene::{admin, header};
 use crate::support::prelude::*;
 
 const CLIENTS: &str = "/api/v1/admin/clients";
@@ -78,4 +78,43 @@ async fn a_list_comes_in_pages() {
         let page = json(office.call("GET", &path, &token).send().await.expect("an answer"), 200).await;
         assert_eq!(page["items"].as_array().map(Vec::len), Some(expected), "{search}: {page}");
     }
+}
+
+/// who may switch a client off may switch it on again, change and remove it, if the client may do no more than
+/// that person; while it is switched off it is judged by the roles that it holds when it is on.
+#[tokio::test]
+async fn who_switches_off_can_switch_on() {
+    let office = Office::open().await;
+    let scopes = ["client:read", "client:create", "client:update", "client:delete"];
+    let narrow = console(&office.signet, &scopes).await;
+    let token = office.token_by(&narrow, &admin(), &format!("openid {}", scopes.join(" "))).await;
+    let call = async |method: &str, path: &str| {
+        let request = office.call(method, &format!("{CLIENTS}/{path}"), &token);
+        let request = if method == "PATCH" { request.json(&json!({ "client_name": "Other" })) } else { request };
+        request.send().await.expect("an answer")
+    };
+    for id in ["plain", "mighty"] {
+        let new = json!({ "client_id": id, "client_name": "App", "redirect_uris": ["https://app.example/cb"] });
+        json(office.call("POST", CLIENTS, &token).json(&new).send().await.expect("an answer"), 201).await;
+        json(call("POST", &format!("{id}/disable")).await, 200).await;
+    }
+    let administrator = office.administrator().await;
+    let role = format!("{CLIENTS}/mighty/roles/moderator");
+    json(office.call("PUT", &role, &administrator).send().await.expect("an answer"), 200).await;
+
+    json(call("PATCH", "plain").await, 200).await;
+    json(call("POST", "plain/rotate-secret").await, 200).await;
+    assert_eq!(json(call("POST", "plain/enable").await, 200).await["disabled"], false);
+    json(call("POST", "plain/disable").await, 200).await;
+    assert_eq!(call("DELETE", "plain").await.status(), 204);
+
+    for (method, path) in
+        [("POST", "mighty/enable"), ("PATCH", "mighty"), ("POST", "mighty/rotate-secret"), ("DELETE", "mighty")]
+    {
+        let refusal = problem(call(method, path).await).await;
+        assert_eq!(refusal, (403, "above_own_permissions".to_owned()), "{method} {path}");
+    }
+    let shown = office.call("GET", &format!("{CLIENTS}/mighty"), &administrator).send().await.expect("an answer");
+    let shown = json(shown, 200).await;
+    assert_eq!((&shown["disabled"], &shown["client_name"]), (&json!(true), &json!("App")), "{shown}");
 }

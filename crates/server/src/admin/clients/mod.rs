@@ -274,11 +274,9 @@ pub(crate) fn locked(act: &mut Act<'_, '_>, id: &ClientId) -> Result<ClientRecor
 /// Who can change a client, or knows its secret, can do what it may do: nobody reaches above what the actor holds.
 fn within_reach(act: &mut Act<'_, '_>, client: &Client) -> Result<(), AdminError> {
     let Some(held) = act.desk.held.clone() else { return Ok(()) };
-    let mut wanted: PermissionSet = act.tx.permissions_of(Holder::Client(client.key.0))?;
-    // A switched off client holds nothing now, and may hold much when it is switched on.
-    if client.disabled {
-        wanted.extend("*:*".parse::<Permission>());
-    }
+    // By what it was given: a client that is switched off holds nothing now, and all of that when it is switched on.
+    let given = act.tx.roles_of(Holder::Client(client.key.0))?;
+    let mut wanted: PermissionSet = act.tx.hierarchy()?.permissions(given);
     // What it may be given on behalf of people who hold more than the actor.
     if client.audience() == act.desk.realm.api_audience() {
         wanted.extend(client.scopes.iter().filter_map(|scope| scope.parse::<Permission>().ok()));
