@@ -133,6 +133,7 @@ async fn attempt(app: &Data<App>, origin: Origin) -> Result<Reloaded, ReloadErro
         commit();
     }
     app.take_over(effective);
+    app.channel.look_after_keys();
     Ok(done)
 }
 

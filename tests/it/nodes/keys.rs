@@ -1,6 +1,7 @@
 //! Signing keys in the course of time, on two nodes.
 
 use diesel::connection::SimpleConnection as _;
+use rustix::process::Signal;
 use serde_json::Value;
 
 use super::{Nodes, SECRET, count, document, published, service, signing_key, within};
@@ -76,6 +77,32 @@ async fn the_schedule_rotates_once() {
     assert_eq!(count(&nodes.a, "audit WHERE event = 'key.rotated'"), 2, "nobody rotated again");
     assert_eq!(count(&nodes.a, "audit WHERE event = 'key.retired'"), 2);
     assert_eq!(count(&nodes.a, "signing_keys WHERE state = 'retired' AND octet_length(sealed) < 600"), 2);
+}
+
+/// nodes that run rotate too, without a restart: they look every five minutes, and whenever they read their
+/// settings again. Of two that look at the same moment one rotates.
+#[tokio::test]
+async fn the_schedule_needs_no_restart() {
+    let nodes = Nodes::start(&[]).await;
+    let client = service(&nodes.a).await;
+    let first = signing_key(&nodes.a, &client).await;
+    nodes
+        .a
+        .database()
+        .batch_execute("UPDATE signing_keys SET changed_at = now() - interval '91 days'")
+        .expect("ninety-one days");
+    for node in [&nodes.a, &nodes.b] {
+        node.signal(Signal::HUP);
+    }
+    let second = within("the schedule rotates on a node that runs", async || {
+        let kid = signing_key(&nodes.a, &client).await;
+        (kid != first).then_some(kid)
+    })
+    .await;
+    within("  on both nodes", async || (signing_key(&nodes.b, &client).await == second).then_some(())).await;
+    let rotated = "audit WHERE event = 'key.rotated' AND actor_kind = 'system'";
+    within("  for both algorithms", async || (count(&nodes.a, rotated) == 2).then_some(())).await;
+    assert!(published(&nodes.b, "ES256").await.contains(&first));
 }
 
 /// stored keys are sealed anew under the newest secret key, once; the older one is then not needed, and what the

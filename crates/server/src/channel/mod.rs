@@ -80,6 +80,7 @@ pub struct ChannelState {
 pub struct Channel {
     wake: Notify,
     keys: Notify,
+    schedule: Notify,
     redis: Mutex<RedisState>,
     queue: OnceLock<Queue>,
     counts: Counts,
@@ -98,6 +99,7 @@ impl Default for Channel {
         Self {
             wake: Notify::new(),
             keys: Notify::new(),
+            schedule: Notify::new(),
             redis: Mutex::new(RedisState::Off),
             queue: OnceLock::new(),
             counts: Counts::default(),
@@ -106,6 +108,11 @@ impl Default for Channel {
 }
 
 impl Channel {
+    /// Has the schedule of the signing keys looked at now, not when its next look is due.
+    pub fn look_after_keys(&self) {
+        self.schedule.notify_one();
+    }
+
     /// How it stands.
     pub fn state(&self, store: &Store) -> ChannelState {
         let shared = store.engine() == Engine::Server;
@@ -232,13 +239,12 @@ async fn reload_keys(app: Data<App>) {
 
 /// Rotates and retires keys when it is time.
 async fn keep_keys(app: Data<App>) {
-    let mut tick = tokio::time::interval(KEEP_KEYS);
     loop {
-        tick.tick().await;
         let days = app.config().keys.rotation_days;
         let every = (days > 0).then(|| chrono::Duration::days(days.into()));
         if let Err(error) = admin::keys::keep(&app.store, every).await {
             tracing::warn!(%error, "signing keys were not looked after");
         }
+        let _ = tokio::time::timeout(KEEP_KEYS, app.channel.schedule.notified()).await;
     }
 }
