@@ -11,6 +11,12 @@ use crate::{
     scope,
 };
 
+/// OIDC Core §3.1.2.1: the pages are made for a window of any size and for fingers; none is made for a feature phone.
+const DISPLAY: [&str; 3] = ["page", "popup", "touch"];
+
+/// RFC 5646: the languages of the pages.
+const LOCALES: [&str; 1] = ["en"];
+
 /// The document. `acr_values` are those that the factors of this installation can reach.
 pub fn document(realm: &Realm, acr_values: &[&str]) -> Value {
     let scopes: Vec<&str> = scope::STANDARD.iter().map(|(name, _)| *name).collect();
@@ -49,6 +55,8 @@ pub fn document(realm: &Realm, acr_values: &[&str]) -> Value {
         "code_challenge_methods_supported": ["S256"],
         "acr_values_supported": acr_values,
         "prompt_values_supported": prompts,
+        "display_values_supported": DISPLAY,
+        "ui_locales_supported": LOCALES,
         "userinfo_signing_alg_values_supported": Alg::SIGNING.map(Alg::as_str),
         "userinfo_encryption_alg_values_supported": encryption_algs,
         "userinfo_encryption_enc_values_supported": encryption_encs,

@@ -38,6 +38,8 @@ const REGISTERED: &[&str] = &[
     "introspection_endpoint_auth_signing_alg_values_supported",
     "revocation_endpoint_auth_signing_alg_values_supported",
     "code_challenge_methods_supported",
+    "display_values_supported",
+    "ui_locales_supported",
     "acr_values_supported",
     "prompt_values_supported",
     "claims_parameter_supported",

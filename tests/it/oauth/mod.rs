@@ -1,5 +1,6 @@
 //! The protocol endpoints, by their URLs.
 
+mod advertised;
 mod algorithms;
 mod attacks;
 mod authorize;
