@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::api::office::{Office, json as body_of, problem};
 use crate::scene::header;
+use crate::support::prelude::*;
 
 const ADMIN: &str = "/api/v1/admin";
 
@@ -70,11 +71,80 @@ async fn conditions_are_kept() {
     for (path, item) in document["paths"].as_object().expect("paths") {
         for (method, operation) in item.as_object().expect("operations") {
             let takes = operation["parameters"].to_string().contains("\"If-Match\"");
-            assert_eq!(takes, !operation["responses"]["412"].is_null(), "{method} {path}");
+            assert_eq!(method != "get", !operation["responses"]["412"].is_null(), "{method} {path}");
+            assert!(!takes || method != "get", "{method} {path}");
             conditional += usize::from(takes);
         }
     }
-    assert_eq!(conditional, 7);
+    assert_eq!(conditional, 13);
+}
+
+/// RFC 9110 §13.1.1: an action whose `If-Match` names something else than what is stored is answered 412 and not done;
+/// where nothing has an `ETag` each `If-Match` is.
+#[tokio::test]
+async fn conditions_of_actions_are_kept() {
+    let office = Office::open().await;
+    let token = office.administrator().await;
+    things(&office, &token).await;
+    office.person("ada", None).await;
+    let call = async |method: &str, path: &str, condition: Option<&str>| {
+        let request = office.call(method, &format!("{ADMIN}/{path}"), &token);
+        let request = match condition {
+            Some(condition) => request.header("If-Match", condition),
+            None => request,
+        };
+        request.send().await.expect("an answer")
+    };
+    let tag = async |path: &str| header(&call("GET", path, None).await, "etag").to_owned();
+    let state = async |path: &str| {
+        let seen = body_of(call("GET", path, None).await, 200).await;
+        (seen["disabled"].clone(), seen["state"].clone())
+    };
+    let rows = async || {
+        let seen = body_of(call("GET", "audit?limit=500", None).await, 200).await;
+        let items = seen["items"].as_array().expect("rows").iter();
+        items.filter(|row| !flow::member(row, "event").starts_with("token.")).count()
+    };
+    let before = rows().await;
+    for (thing, action) in [
+        ("clients/app", "rotate-secret"),
+        ("clients/app", "disable"),
+        ("clients/app", "enable"),
+        ("users/ada", "set-password"),
+        ("users/ada", "lock"),
+        ("users/ada", "unlock"),
+    ] {
+        let path = format!("{thing}/{action}");
+        let (first, was) = (tag(thing).await, state(thing).await);
+        for condition in ["\"nope\"", &format!("W/{first}"), ""] {
+            let refusal = problem(call("POST", &path, Some(condition)).await).await;
+            assert_eq!(refusal, (412, "changed_meanwhile".to_owned()), "{path}: {condition}");
+        }
+        assert_eq!((tag(thing).await, state(thing).await), (first.clone(), was), "{path}");
+        body_of(call("POST", &path, Some(&first)).await, 200).await;
+        body_of(call("POST", &path, Some("*")).await, 200).await;
+    }
+    // Each was done with the right tag; a secret and a password once more with `*`.
+    assert_eq!(rows().await, before + 8);
+
+    for (method, path) in [
+        ("PUT", "users/ada/roles/moderator"),
+        ("DELETE", "users/ada/roles/user"),
+        ("PUT", "clients/app/roles/moderator"),
+        ("DELETE", "clients/app/roles/moderator"),
+        ("DELETE", "users/ada/consents/app"),
+        ("POST", "keys/rotate"),
+        ("POST", "clients"),
+        ("POST", "resources"),
+        ("POST", "users"),
+        ("POST", "roles"),
+    ] {
+        for condition in ["\"nope\"", "*"] {
+            let refusal = problem(call(method, path, Some(condition)).await).await;
+            assert_eq!(refusal, (412, "no_revision".to_owned()), "{method} {path}: {condition}");
+        }
+    }
+    assert_eq!(rows().await, before + 8);
 }
 
 /// RFC 7396: `null` clears what can be absent and is refused, by its name, where nothing can; the document says which is

@@ -1,6 +1,7 @@
 //! Accounts: found, made, locked, unlocked, given a new password or a sign-in link (R-44, R-69a).
 
 mod profile;
+mod reach;
 
 use std::fmt;
 
@@ -11,7 +12,6 @@ use signet_identity::{
     Change, Event, EventKind, UserId, password::Password, profile::Profile, registration, user::UserState,
 };
 use signet_oidc::secret::Secret;
-use signet_rbac::Holder;
 use signet_storage::{
     StoreError,
     accounts::{AccountFilter, AccountRef, AccountRow},
@@ -21,12 +21,13 @@ use uuid::Uuid;
 use zeroize::Zeroize;
 
 use super::{
-    Act, AdminError, Desk, Page, Paging,
+    Act, AdminError, Condition, Desk, Page, Paging,
     roles::{self, HolderRef},
 };
 use crate::{entropy, pages::register::new_user};
 
 pub use profile::{UserChange, UserDetail, UserMembers, show, update};
+pub(super) use reach::{find, reachable};
 
 /// The most characters of a reason.
 const MAX_REASON: usize = 200;
@@ -192,7 +193,12 @@ pub async fn create(desk: &Desk, mut new: NewAccount) -> Result<WithPassword, Ad
 }
 
 /// Sets a new password, made here when none is given. Everything the account is signed in to ends, offline access too.
-pub async fn set_password(desk: &Desk, user: &str, password: Option<Password>) -> Result<WithPassword, AdminError> {
+pub async fn set_password(
+    desk: &Desk,
+    user: &str,
+    password: Option<Password>,
+    condition: Condition,
+) -> Result<WithPassword, AdminError> {
     let mut turn = entropy::turn()?;
     let named = user.to_owned();
     let row = desk.act(move |act| find(act, &named)).await?;
@@ -205,7 +211,7 @@ pub async fn set_password(desk: &Desk, user: &str, password: Option<Password>) -
     let id = UserId(row.id);
     let user = desk
         .act(move |act| {
-            reachable(act, id)?;
+            reach::reachable_as(act, id, &condition)?;
             let at = act.turn.now();
             let event = event(EventKind::PasswordSet, id, None);
             changed(
@@ -224,7 +230,12 @@ pub async fn set_password(desk: &Desk, user: &str, password: Option<Password>) -
 
 /// Locks an account: it cannot sign in, and everything it is signed in to ends, offline access too. One that is locked
 /// already stays as it is.
-pub async fn lock(desk: &Desk, user: &str, reason: Option<String>) -> Result<UserView, AdminError> {
+pub async fn lock(
+    desk: &Desk,
+    user: &str,
+    reason: Option<String>,
+    condition: Condition,
+) -> Result<UserView, AdminError> {
     let reason = reason.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     if reason.as_ref().is_some_and(|text| text.chars().count() > MAX_REASON || text.chars().any(char::is_control)) {
         return Err(AdminError::invalid(
@@ -237,7 +248,7 @@ pub async fn lock(desk: &Desk, user: &str, reason: Option<String>) -> Result<Use
     desk.act(move |act| {
         let id = UserId(find(act, &user)?.id);
         let all = act.tx.hold_roles()?;
-        let row = reachable(act, id)?;
+        let row = reach::reachable_as(act, id, &condition)?;
         match row.state()? {
             UserState::Locked => return Ok(view(row)?),
             UserState::Deactivated => return Err(deactivated()),
@@ -261,12 +272,12 @@ pub async fn lock(desk: &Desk, user: &str, reason: Option<String>) -> Result<Use
 }
 
 /// Unlocks an account. What ended stays ended. One that is active stays as it is.
-pub async fn unlock(desk: &Desk, user: &str) -> Result<UserView, AdminError> {
+pub async fn unlock(desk: &Desk, user: &str, condition: Condition) -> Result<UserView, AdminError> {
     let user = user.to_owned();
     desk.act(move |act| {
         let id = UserId(find(act, &user)?.id);
         act.tx.hold_roles()?;
-        let row = reachable(act, id)?;
+        let row = reach::reachable_as(act, id, &condition)?;
         match row.state()? {
             UserState::Active => return Ok(view(row)?),
             UserState::Deactivated => return Err(deactivated()),
@@ -321,24 +332,6 @@ pub(super) fn unknown() -> AdminError {
 
 fn deactivated() -> AdminError {
     AdminError::conflict("account_deactivated", "This account is deactivated; it can be neither locked nor unlocked.")
-}
-
-pub(super) fn find(act: &mut Act<'_, '_>, text: &str) -> Result<AccountRow, AdminError> {
-    let named = AccountRef::parse(text.trim()).ok_or_else(unknown)?;
-    act.tx.account(&named)?.ok_or_else(unknown)
-}
-
-/// The account to act on. Who may do more than the actor is out of reach.
-pub(super) fn reachable(act: &mut Act<'_, '_>, user: UserId) -> Result<AccountRow, AdminError> {
-    let row = act.tx.account(&AccountRef::Id(user))?.ok_or_else(unknown)?;
-    if act.desk.held.is_some() {
-        let all = act.tx.hierarchy()?;
-        let held = act.tx.roles_of(Holder::User(user))?;
-        if !act.desk.reaches(&all.permissions(held)) {
-            return Err(roles::above());
-        }
-    }
-    Ok(row)
 }
 
 /// Applies, and answers the account as it is then.

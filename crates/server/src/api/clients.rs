@@ -38,6 +38,7 @@ pub async fn list(office: Office) -> Result<HttpResponse, Problem> {
 #[utoipa::path(post, path = "/api/v1/admin/clients", tag = "Clients", request_body = NewClient,
     responses((status = 201, description = "Registered", body = ClientIssued)))]
 pub async fn create(office: Office, payload: Payload) -> Result<HttpResponse, Problem> {
+    office.unconditional()?;
     let made = clients::create(&office.desk, office.body::<NewClient>(payload).await?).await?;
     Ok(office.created(&made.client.client_id, &made))
 }
@@ -74,25 +75,28 @@ pub async fn delete(office: Office) -> Result<HttpResponse, Problem> {
 
 /// Gives a client a new secret; the old one stops.
 #[utoipa::path(post, path = "/api/v1/admin/clients/{client_id}/rotate-secret", tag = "Clients",
-    params(("client_id" = String, Path, description = "Its identifier")), request_body = RotateSecret,
+    params(("client_id" = String, Path, description = "Its identifier"),
+        ("If-Match" = Option<String>, Header, description = "The ETag the change is based on")), request_body = RotateSecret,
     responses((status = 200, description = "The new secret, shown this once", body = ClientIssued)))]
 pub async fn rotate_secret(office: Office, payload: Payload) -> Result<HttpResponse, Problem> {
     let how: RotateSecret = office.body_or_default(payload).await?;
-    Ok(shown(&clients::rotate_secret(&office.desk, &office.path::<String>()?, how).await?))
+    Ok(shown(&clients::rotate_secret(&office.desk, &office.path::<String>()?, how, office.condition()).await?))
 }
 
 /// Switches a client off. What it was given ends at once.
 #[utoipa::path(post, path = "/api/v1/admin/clients/{client_id}/disable", tag = "Clients",
-    params(("client_id" = String, Path, description = "Its identifier")),
+    params(("client_id" = String, Path, description = "Its identifier"),
+        ("If-Match" = Option<String>, Header, description = "The ETag the change is based on")),
     responses((status = 200, description = "As it is now", body = ClientView)))]
 pub async fn disable(office: Office) -> Result<HttpResponse, Problem> {
-    Ok(shown(&clients::disable(&office.desk, &office.path::<String>()?).await?))
+    Ok(shown(&clients::disable(&office.desk, &office.path::<String>()?, office.condition()).await?))
 }
 
 /// Switches a client on again. What had ended stays ended.
 #[utoipa::path(post, path = "/api/v1/admin/clients/{client_id}/enable", tag = "Clients",
-    params(("client_id" = String, Path, description = "Its identifier")),
+    params(("client_id" = String, Path, description = "Its identifier"),
+        ("If-Match" = Option<String>, Header, description = "The ETag the change is based on")),
     responses((status = 200, description = "As it is now", body = ClientView)))]
 pub async fn enable(office: Office) -> Result<HttpResponse, Problem> {
-    Ok(shown(&clients::enable(&office.desk, &office.path::<String>()?).await?))
+    Ok(shown(&clients::enable(&office.desk, &office.path::<String>()?, office.condition()).await?))
 }

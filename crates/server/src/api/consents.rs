@@ -38,6 +38,7 @@ pub async fn list(office: Office) -> Result<HttpResponse, Problem> {
         ("client_id" = String, Path, description = "The client's identifier")),
     responses((status = 204, description = "Withdrawn")))]
 pub async fn withdraw(office: Office) -> Result<HttpResponse, Problem> {
+    office.unconditional()?;
     let (user, client_id) = office.path::<(String, String)>()?;
     consents::withdraw(&office.desk, &user, &client_id).await?;
     Ok(HttpResponse::NoContent().finish())

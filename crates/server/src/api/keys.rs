@@ -19,6 +19,7 @@ pub async fn list(office: Office) -> Result<HttpResponse, Problem> {
 #[utoipa::path(post, path = "/api/v1/admin/keys/rotate", tag = "Keys", request_body = RotateKeys,
     responses((status = 200, description = "All of them, as they are now", body = Page<KeyView>)))]
 pub async fn rotate(office: Office, payload: Payload) -> Result<HttpResponse, Problem> {
+    office.unconditional()?;
     let how: RotateKeys = office.body_or_default(payload).await?;
     Ok(all(keys::rotate(&office.desk, how).await?))
 }

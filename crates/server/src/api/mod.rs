@@ -109,6 +109,18 @@ impl Office {
         Condition::OneOf(strong.map(|tag| tag.trim_matches('"').to_owned()).collect())
     }
 
+    /// RFC 9110 §13.1.1: `If-Match` names nothing where nothing has an `ETag`, so it is never met.
+    pub fn unconditional(&self) -> Result<(), Problem> {
+        if self.http.headers().contains_key(header::IF_MATCH) {
+            return Err(Problem::new(
+                412,
+                "no_revision",
+                "There is no ETag here that If-Match could name. Leave it out.",
+            ));
+        }
+        Ok(())
+    }
+
     /// RFC 8288: a part of a list, with the way to the next part.
     pub fn page<T: Serialize>(&self, page: &Page<T>) -> HttpResponse {
         let mut answer = HttpResponse::Ok();

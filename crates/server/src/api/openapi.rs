@@ -71,7 +71,7 @@ pub fn document() -> Document {
         let Requirement::Permission { permission } = line.requirement else { continue };
         let item = document.paths.paths.get_mut(line.path);
         if let Some(operation) = item.and_then(|item| operation(item, &line)) {
-            describe(operation, permission);
+            describe(operation, permission, line.method);
         }
     }
     document
@@ -88,7 +88,7 @@ fn operation<'a>(item: &'a mut PathItem, line: &Line) -> Option<&'a mut Operatio
     }
 }
 
-fn describe(operation: &mut Operation, permission: &str) {
+fn describe(operation: &mut Operation, permission: &str, method: &str) {
     let before = operation.description.take().map(|text| format!("{text}\n\n")).unwrap_or_default();
     operation.description = Some(format!("{before}Needs the permission `{permission}`."));
     operation.security = Some(vec![SecurityRequirement::new(SCHEME, Vec::<String>::new())]);
@@ -96,7 +96,11 @@ fn describe(operation: &mut Operation, permission: &str) {
         RefOr::T(parameter) => parameter.name == "If-Match",
         RefOr::Ref(_) => false,
     });
-    let outdated = conditional.then_some((412, "What is stored is not what `If-Match` names"));
+    let outdated = match (method, conditional) {
+        ("GET", _) => None,
+        (_, true) => Some((412, "What is stored is not what `If-Match` names")),
+        (_, false) => Some((412, "`If-Match` was sent, and there is no ETag here that it could name")),
+    };
     for (status, text) in REFUSALS.into_iter().chain(outdated) {
         operation.responses.responses.entry(status.to_string()).or_insert_with(|| RefOr::T(refusal(text)));
     }

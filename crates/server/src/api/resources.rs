@@ -24,6 +24,7 @@ pub async fn list(office: Office) -> Result<HttpResponse, Problem> {
 #[utoipa::path(post, path = "/api/v1/admin/resources", tag = "Resources", request_body = NewResource,
     responses((status = 201, description = "Registered", body = ResourceView)))]
 pub async fn create(office: Office, payload: Payload) -> Result<HttpResponse, Problem> {
+    office.unconditional()?;
     let made = resources::create(&office.desk, office.body::<NewResource>(payload).await?).await?;
     Ok(office.created(&made.identifier, &made))
 }

@@ -23,6 +23,7 @@ pub async fn list(office: Office) -> Result<HttpResponse, Problem> {
 #[utoipa::path(post, path = "/api/v1/admin/roles", tag = "Roles", request_body = NewRole,
     responses((status = 201, description = "Made", body = RoleView)))]
 pub async fn create(office: Office, payload: Payload) -> Result<HttpResponse, Problem> {
+    office.unconditional()?;
     let made = roles::create(&office.desk, office.body::<NewRole>(payload).await?).await?;
     Ok(office.created(&made.name, &made))
 }
@@ -63,6 +64,7 @@ pub async fn delete(office: Office) -> Result<HttpResponse, Problem> {
         ("role" = String, Path, description = "The role's name")),
     responses((status = 200, description = "What the account was given", body = HeldRoles)))]
 pub async fn assign_to_user(office: Office) -> Result<HttpResponse, Problem> {
+    office.unconditional()?;
     let (user, role) = office.path::<(String, String)>()?;
     Ok(shown(&roles::assign(&office.desk, &role, &HolderRef::User(user)).await?))
 }
@@ -73,6 +75,7 @@ pub async fn assign_to_user(office: Office) -> Result<HttpResponse, Problem> {
         ("role" = String, Path, description = "The role's name")),
     responses((status = 200, description = "What the account still has", body = HeldRoles)))]
 pub async fn take_from_user(office: Office) -> Result<HttpResponse, Problem> {
+    office.unconditional()?;
     let (user, role) = office.path::<(String, String)>()?;
     Ok(shown(&roles::remove(&office.desk, &role, &HolderRef::User(user)).await?))
 }
@@ -83,6 +86,7 @@ pub async fn take_from_user(office: Office) -> Result<HttpResponse, Problem> {
         ("role" = String, Path, description = "The role's name")),
     responses((status = 200, description = "What the client was given", body = HeldRoles)))]
 pub async fn assign_to_client(office: Office) -> Result<HttpResponse, Problem> {
+    office.unconditional()?;
     let (client, role) = office.path::<(String, String)>()?;
     Ok(shown(&roles::assign(&office.desk, &role, &HolderRef::Client(client)).await?))
 }
@@ -93,6 +97,7 @@ pub async fn assign_to_client(office: Office) -> Result<HttpResponse, Problem> {
         ("role" = String, Path, description = "The role's name")),
     responses((status = 200, description = "What the client still has", body = HeldRoles)))]
 pub async fn take_from_client(office: Office) -> Result<HttpResponse, Problem> {
+    office.unconditional()?;
     let (client, role) = office.path::<(String, String)>()?;
     Ok(shown(&roles::remove(&office.desk, &role, &HolderRef::Client(client)).await?))
 }

@@ -60,6 +60,7 @@ pub async fn list(office: Office) -> Result<HttpResponse, Problem> {
 #[utoipa::path(post, path = "/api/v1/admin/users", tag = "Users", request_body = NewAccount,
     responses((status = 201, description = "Made", body = WithPassword)))]
 pub async fn create(office: Office, payload: Payload) -> Result<HttpResponse, Problem> {
+    office.unconditional()?;
     let made = users::create(&office.desk, office.body::<NewAccount>(payload).await?).await?;
     Ok(office.created(&made.user.id.to_string(), &made))
 }
@@ -87,27 +88,30 @@ pub async fn update(office: Office, payload: Payload) -> Result<HttpResponse, Pr
 
 /// Sets a password. Everything the account is signed in to ends, offline access too.
 #[utoipa::path(post, path = "/api/v1/admin/users/{user}/set-password", tag = "Users", request_body = SetPassword,
-    params(("user" = String, Path, description = "Its id, username or address")),
+    params(("user" = String, Path, description = "Its id, username or address"),
+        ("If-Match" = Option<String>, Header, description = "The ETag the change is based on")),
     responses((status = 200, description = "Set; with the password if it was made here", body = WithPassword)))]
 pub async fn set_password(office: Office, payload: Payload) -> Result<HttpResponse, Problem> {
     let how: SetPassword = office.body_or_default(payload).await?;
     let password = how.password.as_deref().map(Password::new);
-    Ok(shown(&users::set_password(&office.desk, &office.path::<String>()?, password).await?))
+    Ok(shown(&users::set_password(&office.desk, &office.path::<String>()?, password, office.condition()).await?))
 }
 
 /// Locks an account: it cannot sign in, and everything it is signed in to ends, offline access too.
 #[utoipa::path(post, path = "/api/v1/admin/users/{user}/lock", tag = "Users", request_body = LockUser,
-    params(("user" = String, Path, description = "Its id, username or address")),
+    params(("user" = String, Path, description = "Its id, username or address"),
+        ("If-Match" = Option<String>, Header, description = "The ETag the change is based on")),
     responses((status = 200, description = "As it is now", body = UserView)))]
 pub async fn lock(office: Office, payload: Payload) -> Result<HttpResponse, Problem> {
     let how: LockUser = office.body_or_default(payload).await?;
-    Ok(shown(&users::lock(&office.desk, &office.path::<String>()?, how.reason).await?))
+    Ok(shown(&users::lock(&office.desk, &office.path::<String>()?, how.reason, office.condition()).await?))
 }
 
 /// Unlocks an account. What ended stays ended.
 #[utoipa::path(post, path = "/api/v1/admin/users/{user}/unlock", tag = "Users",
-    params(("user" = String, Path, description = "Its id, username or address")),
+    params(("user" = String, Path, description = "Its id, username or address"),
+        ("If-Match" = Option<String>, Header, description = "The ETag the change is based on")),
     responses((status = 200, description = "As it is now", body = UserView)))]
 pub async fn unlock(office: Office) -> Result<HttpResponse, Problem> {
-    Ok(shown(&users::unlock(&office.desk, &office.path::<String>()?).await?))
+    Ok(shown(&users::unlock(&office.desk, &office.path::<String>()?, office.condition()).await?))
 }

@@ -257,10 +257,12 @@ async fn answer(command: UserCommand, desk: &Desk) -> Result<Reply, AdminError> 
         }
         UserCommand::SetPassword { user, mut password } => {
             let password = password.read.take().map(Password::new);
-            with_password("has a new password", &users::set_password(desk, &user.user, password).await?)
+            with_password("has a new password", &users::set_password(desk, &user.user, password, Condition::Any).await?)
         }
-        UserCommand::Lock { user, reason } => told("locked", &users::lock(desk, &user.user, reason).await?),
-        UserCommand::Unlock(named) => told("unlocked", &users::unlock(desk, &named.user).await?),
+        UserCommand::Lock { user, reason } => {
+            told("locked", &users::lock(desk, &user.user, reason, Condition::Any).await?)
+        }
+        UserCommand::Unlock(named) => told("unlocked", &users::unlock(desk, &named.user, Condition::Any).await?),
         UserCommand::MakeAdmin(named) => {
             let held = users::make_admin(desk, &named.user).await?;
             let news = if held.changed { "is an administrator now" } else { "is an administrator already" };

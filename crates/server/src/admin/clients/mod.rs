@@ -61,10 +61,15 @@ pub async fn delete(desk: &Desk, client_id: &str, condition: Condition) -> Resul
 }
 
 /// Gives a client a new secret; the old one stops. Tokens stay unless `end_tokens` is set.
-pub async fn rotate_secret(desk: &Desk, client_id: &str, how: RotateSecret) -> Result<ClientIssued, AdminError> {
+pub async fn rotate_secret(
+    desk: &Desk,
+    client_id: &str,
+    how: RotateSecret,
+    condition: Condition,
+) -> Result<ClientIssued, AdminError> {
     let id = parse(client_id)?;
     desk.act(move |act| {
-        let record = locked(act, &id)?;
+        let record = locked_as(act, &id, &condition)?;
         let secret = make_secret(record.client.auth.method(), act.turn);
         let Some(auth) = with_secret(&record.client.auth, &secret) else {
             return Err(AdminError::conflict(
@@ -85,10 +90,10 @@ pub async fn rotate_secret(desk: &Desk, client_id: &str, how: RotateSecret) -> R
 }
 
 /// Switches a client off. What it was given ends at once. Doing it twice changes nothing.
-pub async fn disable(desk: &Desk, client_id: &str) -> Result<ClientView, AdminError> {
+pub async fn disable(desk: &Desk, client_id: &str, condition: Condition) -> Result<ClientView, AdminError> {
     let id = parse(client_id)?;
     desk.act(move |act| {
-        let record = locked(act, &id)?;
+        let record = locked_as(act, &id, &condition)?;
         if record.client.disabled {
             return Ok(ClientView::of(&record));
         }
@@ -102,10 +107,10 @@ pub async fn disable(desk: &Desk, client_id: &str) -> Result<ClientView, AdminEr
 }
 
 /// Switches a client on again. What had ended stays ended. Doing it twice changes nothing.
-pub async fn enable(desk: &Desk, client_id: &str) -> Result<ClientView, AdminError> {
+pub async fn enable(desk: &Desk, client_id: &str, condition: Condition) -> Result<ClientView, AdminError> {
     let id = parse(client_id)?;
     desk.act(move |act| {
-        let record = locked(act, &id)?;
+        let record = locked_as(act, &id, &condition)?;
         if !record.client.disabled {
             return Ok(ClientView::of(&record));
         }
@@ -174,8 +179,7 @@ pub(crate) fn update_in(
     change: ClientChange,
     condition: &Condition,
 ) -> Result<ClientIssued, AdminError> {
-    let record = locked(act, id)?;
-    condition.check(&ClientView::of(&record).revision)?;
+    let record = locked_as(act, id, condition)?;
     let expected = change.revision.clone();
     if expected.is_some_and(|expected| expected != ClientView::of(&record).revision) {
         return Err(AdminError::conflict(
@@ -254,8 +258,7 @@ fn with_secret(auth: &ClientAuth, secret: &Secret) -> Option<ClientAuth> {
 
 /// [`delete`] within a greater act.
 pub(crate) fn delete_in(act: &mut Act<'_, '_>, id: &ClientId, condition: &Condition) -> Result<ClientView, AdminError> {
-    let record = locked(act, id)?;
-    condition.check(&ClientView::of(&record).revision)?;
+    let record = locked_as(act, id, condition)?;
     act.tx.delete_client(&record.client, act.turn.now())?;
     act.record(EventKind::ClientDeleted, object(id), Some(&record.client), None)?;
     Ok(ClientView::of(&record))
@@ -268,6 +271,13 @@ pub(crate) fn locked(act: &mut Act<'_, '_>, id: &ClientId) -> Result<ClientRecor
         return Err(AdminError::conflict("built_in", "The playground belongs to Signet itself and cannot be changed."));
     }
     within_reach(act, &record.client)?;
+    Ok(record)
+}
+
+/// [`locked`], refused where the client is not as the caller said it is.
+fn locked_as(act: &mut Act<'_, '_>, id: &ClientId, condition: &Condition) -> Result<ClientRecord, AdminError> {
+    let record = locked(act, id)?;
+    condition.check(&ClientView::of(&record).revision)?;
     Ok(record)
 }
 

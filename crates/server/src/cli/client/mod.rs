@@ -77,14 +77,16 @@ impl Run for ClientCommand {
                 clients::delete(desk, &client_id, Condition::Any).await.map(|gone| told("removed", &gone))
             }
             Self::RotateSecret { client_id, end_tokens } => {
-                clients::rotate_secret(desk, &client_id, RotateSecret { end_tokens })
+                clients::rotate_secret(desk, &client_id, RotateSecret { end_tokens }, Condition::Any)
                     .await
                     .map(|made| issued("has a new secret", &made))
             }
             Self::Disable { client_id } => {
-                clients::disable(desk, &client_id).await.map(|off| told("switched off", &off))
+                clients::disable(desk, &client_id, Condition::Any).await.map(|off| told("switched off", &off))
             }
-            Self::Enable { client_id } => clients::enable(desk, &client_id).await.map(|on| told("switched on", &on)),
+            Self::Enable { client_id } => {
+                clients::enable(desk, &client_id, Condition::Any).await.map(|on| told("switched on", &on))
+            }
         };
         answer.map_err(refused)
     }
