@@ -26,7 +26,6 @@ pub mod logout;
 pub mod pkce;
 pub mod policy;
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "what cannot be read ends the test")]
 mod properties;
 pub mod realm;
 pub mod registration;
