@@ -9,7 +9,11 @@ use crate::{
         Audience::Issuer, Headers, Line, Service, api, delete, endpoint, get, install, page, patch, post, put,
     },
     oauth::{authorize, discovery, introspect, logout, revoke, token, userinfo},
-    pages::{self, account::applications, consent, home, interact, link, no_access, register, signin},
+    pages::{
+        self,
+        account::{activity, applications},
+        consent, home, interact, link, no_access, register, signin,
+    },
     playground::handlers as playground_handlers,
     telemetry::endpoints,
 };
@@ -49,6 +53,7 @@ pub fn map() -> Vec<Service> {
                 post(applications::post).session().writes(&["consent.withdrawn"]).body_limit(FORM),
             ],
         ),
+        page("/account/activity", strict, [get(activity::get).session()]),
         page("/assets/style.css", strict, [get(pages::style).public()]),
         // The protocol.
         page(

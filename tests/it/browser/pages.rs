@@ -29,6 +29,22 @@ async fn the_start_page_and_the_ways_out() {
     visitor.heading("One sign-in for your applications").await;
 }
 
+/// what was done with the account is seen from the start page.
+#[tokio::test]
+async fn what_was_done_is_seen() {
+    let visitor = Visitor::start(Database::Postgres).await;
+    let user = visitor.signet.user("ada").await;
+    visitor.open("/signin").await;
+    visitor.sign_in(&user.username).await;
+    visitor.heading("Hello, ada").await;
+    visitor.press("Recent activity").await;
+    visitor.heading("Recent activity").await;
+    assert!(visitor.body().await.contains("Signed in"));
+    visitor.inspect_closely("activity").await;
+    visitor.press("Back to your account").await;
+    visitor.heading("Hello, ada").await;
+}
+
 /// A2, R-57, R-68: an application's wrong request and a missing page are said in plain words.
 #[tokio::test]
 async fn errors_have_a_page() {

@@ -1,5 +1,6 @@
 //! The pages people see, by their URLs.
 
+mod activity;
 mod applications;
 mod consent;
 mod hostile;

@@ -211,10 +211,10 @@ pub async fn list(desk: &Desk, query: AuditQuery) -> Result<AuditPage, AdminErro
         until: query.to,
         person: None,
     };
-    page(desk, filter, order, query.limit).await
+    page(&desk.store, filter, order, query.limit).await
 }
 
-async fn page(desk: &Desk, filter: Filter, order: Order, limit: Option<i64>) -> Result<AuditPage, AdminError> {
+async fn page(store: &Store, filter: Filter, order: Order, limit: Option<i64>) -> Result<AuditPage, AdminError> {
     let limit = limit.unwrap_or(PAGE);
     if !(1..=500).contains(&limit) {
         return Err(AdminError::invalid("invalid_limit", "limit", "Give a number from 1 to 500."));
@@ -224,7 +224,7 @@ async fn page(desk: &Desk, filter: Filter, order: Order, limit: Option<i64>) -> 
     if texts.into_iter().flatten().any(|text| text.chars().any(char::is_control)) {
         return Ok(AuditPage { items: Vec::new(), next: None });
     }
-    let rows = desk.store.read(move |tx| tx.audit_rows(filter, order, limit)).await?;
+    let rows = store.read(move |tx| tx.audit_rows(filter, order, limit)).await?;
     let full = i64::try_from(rows.len()) == Ok(limit);
     let items: Vec<AuditView> = rows.into_iter().map(AuditView::from).collect();
     let next = items.last().filter(|_| full).map(cursor);
@@ -234,7 +234,7 @@ async fn page(desk: &Desk, filter: Filter, order: Order, limit: Option<i64>) -> 
 /// Rows linked after a place in the chain: what follows the log misses none, however late it was committed.
 pub async fn linked_after(desk: &Desk, index: i64, event: Option<String>) -> Result<Vec<AuditView>, AdminError> {
     let filter = Filter { event, ..Filter::default() };
-    Ok(page(desk, filter, Order::Chain(index), Some(200)).await?.items)
+    Ok(page(&desk.store, filter, Order::Chain(index), Some(200)).await?.items)
 }
 
 /// The last place in the chain.
@@ -276,19 +276,14 @@ pub struct ActivityPage {
 }
 
 /// What an account sees of itself: what was done to it or by it. Nothing of the person who administers it is told.
-pub async fn activity_of(
-    desk: &Desk,
-    user: UserId,
-    after: Option<&str>,
-    limit: Option<i64>,
-) -> Result<ActivityPage, AdminError> {
+pub async fn activity_of(store: &Store, user: UserId, after: Option<&str>) -> Result<ActivityPage, AdminError> {
     let after = after
         .map(|text| {
             place(text).ok_or_else(|| AdminError::invalid("invalid_cursor", "after", "Give the `next` of a page."))
         })
         .transpose()?;
     let filter = Filter { person: Some(user.0), ..Filter::default() };
-    let AuditPage { items, next } = page(desk, filter, Order::Newest(after), limit).await?;
+    let AuditPage { items, next } = page(store, filter, Order::Newest(after), None).await?;
     Ok(ActivityPage { items: items.into_iter().map(|view| seen_by(user, view)).collect(), next })
 }
 

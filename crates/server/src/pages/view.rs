@@ -215,6 +215,43 @@ pub struct Application {
     pub off: bool,
 }
 
+/// What was done with a person's own account.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "account/activity.html")]
+pub struct RecentActivity {
+    /// The frame.
+    pub page: Page,
+    /// Who is signed in.
+    pub account: String,
+    /// What was done, the newest first.
+    pub lines: Vec<ActivityLine>,
+    /// Where what is older is.
+    pub next_href: Option<String>,
+}
+
+/// One thing that was done.
+#[derive(Clone, Debug)]
+pub struct ActivityLine {
+    /// What.
+    pub what: String,
+    /// Whether it was refused.
+    pub refused: bool,
+    /// By whom.
+    pub by: &'static str,
+    /// When.
+    pub at: String,
+    /// The same for machines.
+    pub at_machine: String,
+    /// With which application.
+    pub client_id: Option<String>,
+    /// On what else.
+    pub object: Option<String>,
+    /// From which address.
+    pub address: Option<String>,
+    /// By which program.
+    pub user_agent: Option<String>,
+}
+
 /// Errors, expired or completed interactions, the signed-out page.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "message.html")]

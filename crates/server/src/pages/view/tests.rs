@@ -38,11 +38,26 @@ fn applications() -> Applications {
     }
 }
 
+fn activity() -> RecentActivity {
+    let line = ActivityLine {
+        what: h(),
+        refused: true,
+        by: HOSTILE,
+        at: h(),
+        at_machine: h(),
+        client_id: Some(h()),
+        object: Some(h()),
+        address: Some(h()),
+        user_agent: Some(h()),
+    };
+    RecentActivity { page: page(), account: h(), lines: vec![line], next_href: Some(h()) }
+}
+
 /// All pages, every field hostile, every part present.
 fn hostile_pages() -> Vec<(&'static str, String)> {
     let fields = ["username", "email", "password", "form"];
     let errors = fields.map(|field| FieldError { field, message: h() });
-    let pages: [(&str, askama::Result<String>); 10] = [
+    let pages: [(&str, askama::Result<String>); 11] = [
         (
             "signin",
             SignIn {
@@ -91,6 +106,7 @@ fn hostile_pages() -> Vec<(&'static str, String)> {
             .render(),
         ),
         ("applications", applications().render()),
+        ("activity", activity().render()),
         ("no access", no_access().render()),
         (
             "message",
