@@ -4,11 +4,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::{command::Reply, exit::Exit, output::Output};
-use crate::{
-    config::{Config, Entry, Flags, example},
-    outbound::Outbound,
-    tls::Files,
-};
+use crate::config::{Config, Entry, Flags, example};
 
 /// `signet config …`
 #[derive(Debug, Clone, Copy, Subcommand)]
@@ -31,7 +27,8 @@ impl ConfigCommand {
                 let text = example::example();
                 return output.finish(Reply::done(text.trim_end(), Value::from(text.as_str())));
             }
-            Self::Check | Self::Show => Config::load(flags),
+            Self::Check => Config::load_with_files(flags),
+            Self::Show => Config::load(flags),
         };
         match (self, config) {
             (_, Err(errors)) => {
@@ -40,23 +37,11 @@ impl ConfigCommand {
             }
             (Self::Show, Ok(config)) => output.finish(show(&config)),
             (_, Ok(config)) => {
-                let wrong = wrong_files(&config);
-                if !wrong.is_empty() {
-                    output.fail("configuration", &wrong.join("\n"), None);
-                    return Exit::Usage;
-                }
                 let text = format!("The settings are in order. The issuer is {}.", config.issuer);
                 output.finish(Reply::done(text, json!({ "valid": true, "issuer": config.issuer })))
             }
         }
     }
-}
-
-/// What is wrong with the certificates and the key that the settings name, a line each.
-fn wrong_files(config: &Config) -> Vec<String> {
-    let pair = Files::of(&config.tls).and_then(|files| files.load().err()).map(|error| error.to_string());
-    let authorities = Outbound::new(&config.outbound).err().map(|error| error.to_string());
-    pair.into_iter().chain(authorities).collect()
 }
 
 fn show(config: &Config) -> Reply {
@@ -74,29 +59,4 @@ fn show(config: &Config) -> Reply {
     let line = |entry: &Entry| format!("{:keys$}  {:values$}  {}", entry.key, written(entry), entry.source);
     let lines: Vec<String> = entries.iter().map(line).collect();
     Reply::done(lines.join("\n"), json!(entries))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// files that cannot be used are named, with the setting that names them.
-    #[test]
-    fn files_that_cannot_be_used() {
-        let read = |pairs: &[(&str, &str)]| {
-            let pairs: Vec<_> = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-            Config::read(&Flags::default(), &pairs, std::path::Path::new("/nonexistent")).unwrap()
-        };
-        assert!(wrong_files(&read(&[])).is_empty());
-        let wrong = wrong_files(&read(&[
-            ("SIGNET_ISSUER", "https://id.example"),
-            ("SIGNET_TLS__CERT", "/nonexistent/a"),
-            ("SIGNET_TLS__KEY", "/nonexistent/b"),
-            ("SIGNET_OUTBOUND__TRUSTED_CA", "/nonexistent/c"),
-        ]));
-        for (line, begins) in wrong.iter().zip(["tls.cert (/nonexistent/a)", "outbound.trusted_ca (/nonexistent/c)"]) {
-            assert!(line.starts_with(begins) && line.contains("cannot be read"), "{line}");
-        }
-        assert_eq!(wrong.len(), 2, "{wrong:?}");
-    }
 }

@@ -13,6 +13,10 @@ use super::{
     settings::Accounts,
     value::{SecretText, Span},
 };
+use crate::{
+    outbound::{Outbound, SetupError},
+    tls::Files,
+};
 
 /// What checking adds to the settings.
 pub struct Checked {
@@ -56,6 +60,24 @@ pub fn check(read: &mut Read, directory: &Path) -> Option<Checked> {
     };
     let (issuer, url) = issuer?;
     Some(Checked { development: url.scheme() == "http", issuer, bind: bind?, secret_keys })
+}
+
+/// Whether certificate, key and authorities can be used; lines about what is wrong are added to `read.errors`.
+pub fn files(read: &mut Read) {
+    let s = &read.settings;
+    let mut wrongs: Vec<(String, String)> = Vec::new();
+    for mistake in Files::of(&s.tls).iter().flat_map(Files::mistakes) {
+        wrongs.push((mistake.setting.to_string(), format!("{} {}", mistake.path.display(), mistake.problem)));
+    }
+    let message = match Outbound::new(&s.outbound) {
+        Ok(_) => None,
+        Err(SetupError::Authorities { path, problem }) => Some(format!("{} {problem}", path.display())),
+        Err(SetupError::Client(reason)) => Some(format!("the certificates cannot be used: {reason}")),
+    };
+    wrongs.extend(message.map(|message| ("outbound.trusted_ca".to_owned(), message)));
+    for (path, message) in wrongs {
+        wrong(read, &path, &message);
+    }
 }
 
 fn wrong(read: &mut Read, path: &str, message: &str) {

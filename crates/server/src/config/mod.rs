@@ -107,6 +107,15 @@ pub struct ConfigErrors(pub Vec<String>);
 impl Config {
     /// Reads defaults, file, `.env`, the environment of this process, and flags.
     pub fn load(flags: &Flags) -> Result<Self, ConfigErrors> {
+        Self::load_and(flags, false)
+    }
+
+    /// [`Config::load`], which also looks into the certificates and the key that the settings name.
+    pub fn load_with_files(flags: &Flags) -> Result<Self, ConfigErrors> {
+        Self::load_and(flags, true)
+    }
+
+    fn load_and(flags: &Flags, files: bool) -> Result<Self, ConfigErrors> {
         let mut errors = Vec::new();
         let mut environment = Vec::new();
         for (name, value) in env::vars_os() {
@@ -120,7 +129,7 @@ impl Config {
             }
         }
         let directory = env::current_dir().unwrap_or_default();
-        match Self::read(flags, &environment, &directory) {
+        match Self::read_and(flags, &environment, &directory, files) {
             Ok(config) if errors.is_empty() => Ok(config),
             Ok(_) => Err(ConfigErrors(errors)),
             Err(ConfigErrors(more)) => Err(ConfigErrors(errors.into_iter().chain(more).collect())),
@@ -138,8 +147,20 @@ impl Config {
         environment: &[(String, String)],
         directory: &std::path::Path,
     ) -> Result<Self, ConfigErrors> {
+        Self::read_and(flags, environment, directory, false)
+    }
+
+    fn read_and(
+        flags: &Flags,
+        environment: &[(String, String)],
+        directory: &std::path::Path,
+        files: bool,
+    ) -> Result<Self, ConfigErrors> {
         let mut read = read::read(flags, environment, directory);
         let checked = check::check(&mut read, directory);
+        if files {
+            check::files(&mut read);
+        }
         let (Some(checked), true) = (checked, read.errors.is_empty()) else {
             return Err(ConfigErrors(read.errors));
         };

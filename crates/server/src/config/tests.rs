@@ -408,3 +408,31 @@ fn the_example_is_valid() {
     let (_, wrong) = toml::de::DeTable::parse_recoverable(&all.join("\n"));
     assert!(wrong.is_empty(), "{wrong:?}");
 }
+
+/// files that cannot be used are named with all other mistakes, each by the place that names it.
+#[test]
+fn files_that_cannot_be_used() {
+    let text = "issuer = \"https://id.example\"\n[tls]\ncert = \"/nonexistent/a\"\n";
+    let folder = Folder::new("files", &[("config/signet.toml", text)]);
+    let environment = [
+        ("SIGNET_TLS__KEY", "/nonexistent/b"),
+        ("SIGNET_OUTBOUND__TRUSTED_CA", "/nonexistent/c"),
+        ("SIGNET_TOKENS__ACCESS", "9d"),
+    ];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let errors = Config::read_and(&Flags::default(), &environment, &folder.0, true).unwrap_err().to_string();
+    let lines: Vec<_> = errors.lines().collect();
+    let beginnings = [
+        "SIGNET_TOKENS__ACCESS: ",
+        "config/signet.toml:3: tls.cert: /nonexistent/a cannot be read: ",
+        "SIGNET_TLS__KEY: /nonexistent/b cannot be read: ",
+        "SIGNET_OUTBOUND__TRUSTED_CA: /nonexistent/c cannot be read: ",
+    ];
+    assert_eq!(lines.len(), beginnings.len(), "{errors}");
+    for (line, begins) in lines.iter().zip(beginnings) {
+        assert!(line.starts_with(begins), "{begins}\n{errors}");
+    }
+    // Only where it is asked for: the doctor and the start say it of themselves.
+    let none = Config::read_and(&Flags::default(), &environment[..2], &folder.0, false);
+    assert!(none.is_ok());
+}

@@ -142,6 +142,16 @@ impl Files {
         Some(Stamp([look(&self.cert)?, look(&self.key)?]))
     }
 
+    /// What is wrong with them, each file by itself and then both together.
+    pub fn mistakes(&self) -> Vec<TlsError> {
+        let cert = read(&self.cert).and_then(|bytes| certificates(&bytes).map(drop)).err();
+        let key = read(&self.key).and_then(|bytes| private_key(&bytes).map(drop)).err();
+        let cert = cert.map(|problem| TlsError { setting: Setting::Cert, path: self.cert.clone(), problem });
+        let key = key.map(|problem| TlsError { setting: Setting::Key, path: self.key.clone(), problem });
+        let found: Vec<TlsError> = cert.into_iter().chain(key).collect();
+        if found.is_empty() { self.load().err().into_iter().collect() } else { found }
+    }
+
     /// Reads both and checks that they go together.
     pub fn load(&self) -> Result<Loaded, TlsError> {
         let wrong = |setting, problem| {
