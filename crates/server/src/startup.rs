@@ -5,6 +5,7 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -38,6 +39,9 @@ use crate::{
     hashing::Hasher,
     pages::register::new_user,
 };
+
+/// How long the first connection may take; requests wait for `database.checkout_timeout` only.
+const FIRST_CONNECTION: Duration = Duration::from_secs(30);
 
 /// Why Signet does not start. Each is one line that says what to change.
 #[derive(Debug, thiserror::Error)]
@@ -144,6 +148,7 @@ pub fn open(config: &Config, migrate: Migrate, progress: &dyn Fn(&str)) -> Resul
         ..Limits::with_statement(config.database.statement_timeout.0)
     };
     let store = Store::new(&url, engine, limits, realm_id, sealer);
+    store.connect(FIRST_CONNECTION)?;
     let opened = Opened {
         store,
         realm: realm(config, realm_id),

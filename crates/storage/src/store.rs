@@ -119,6 +119,12 @@ impl Store {
         Self { inner: Arc::new(inner) }
     }
 
+    /// Makes the first connection, which at a start may take longer than a request would wait. It stays for the first use.
+    pub fn connect(&self, patience: Duration) -> Result<(), StoreError> {
+        let first = self.inner.pool.get_timeout(patience);
+        first.map(drop).map_err(|_| StoreError::Unavailable("no connection could be made".to_owned()))
+    }
+
     /// Which engine is behind it.
     pub fn engine(&self) -> Engine {
         self.inner.engine

@@ -1,6 +1,11 @@
 //! What types cannot say: bounds, files that hold secrets, and settings that belong together.
 
-use std::{fs, net::SocketAddr, path::Path};
+use std::{
+    fs,
+    io::{self, Read as _},
+    net::SocketAddr,
+    path::Path,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use signet_oidc::client::is_loopback_host;
@@ -17,6 +22,9 @@ use crate::{
     outbound::{Outbound, SetupError},
     tls::Files,
 };
+
+/// No file with a secret in it is longer, in bytes.
+const SECRET_LIMIT: u64 = 64 * 1024;
 
 /// What checking adds to the settings.
 pub struct Checked {
@@ -103,7 +111,7 @@ fn secrets(read: &mut Read, directory: &Path) {
             wrongs.push((from, format!("{path} is given too ({other}); give the value or the file, not both")));
             continue;
         }
-        match fs::read_to_string(directory.join(file)).map(Zeroizing::new) {
+        match secret_text(&directory.join(file)) {
             Ok(text) if text.trim().is_empty() => wrongs.push((from, format!("{} is empty", file.display()))),
             Ok(text) => {
                 *value = Some(SecretText(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned())));
@@ -116,6 +124,17 @@ fn secrets(read: &mut Read, directory: &Path) {
     }
     for (path, message) in wrongs {
         wrong(read, &path, &message);
+    }
+}
+
+/// A file that holds one secret; a longer one, or a device without end, is none.
+fn secret_text(path: &Path) -> io::Result<Zeroizing<String>> {
+    let mut text = Zeroizing::new(String::new());
+    fs::File::open(path)?.take(SECRET_LIMIT + 1).read_to_string(&mut text)?;
+    if u64::try_from(text.len()).is_ok_and(|length| length > SECRET_LIMIT) {
+        Err(io::Error::other("it is longer than 64 KiB"))
+    } else {
+        Ok(text)
     }
 }
 

@@ -125,6 +125,10 @@ fn a_mistake_gives_the_line_a_person_needs() {
             "SIGNET_SECRET_KEY_FILE=nowhere",
             "SIGNET_SECRET_KEY_FILE: nowhere cannot be read: No such file or directory (os error 2)",
         ),
+        (
+            "SIGNET_SECRET_KEY_FILE=/dev/zero",
+            "SIGNET_SECRET_KEY_FILE: /dev/zero cannot be read: it is longer than 64 KiB",
+        ),
         ("DATABASE_URL=mysql://a:hunter2@b/c", "DATABASE_URL: it must begin with postgres:// or postgresql://"),
         ("SIGNET_CONFIG=other.toml", "other.toml: the file cannot be read: No such file or directory (os error 2)"),
         ("SIGNET_HTTP__KEEP_ALIVE=0s", "SIGNET_HTTP__KEEP_ALIVE: 0s is out of bounds; write 1s to 10m"),
