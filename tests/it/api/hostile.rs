@@ -4,10 +4,12 @@ use reqwest::header::CONTENT_TYPE;
 use serde_json::json;
 
 use crate::api::office::{Office, json, problem};
+use crate::walk::{headers, line_of};
 
 const CLIENTS: &str = "/api/v1/admin/clients";
 
-/// R-44: bodies that are not what is taken are refused with a code, change nothing and repeat nothing of themselves.
+/// R-44, O2: bodies that are not what is taken are refused with a code, change nothing and repeat nothing of themselves;
+/// the refusal carries the headers of its line.
 #[tokio::test]
 async fn hostile_bodies_are_refused() {
     let office = Office::open().await;
@@ -17,6 +19,7 @@ async fn hostile_bodies_are_refused() {
         page["items"].as_array().map(Vec::len)
     };
     let before = count().await;
+    let line = line_of(&office.signet, "POST", CLIENTS).await;
     let good = br#"{"client_name":"A","redirect_uris":["https://app.example/cb"]}"#.to_vec();
     let deep = format!("{{\"client_name\":{}1{}}}", "[".repeat(10_000), "]".repeat(10_000)).into_bytes();
     let huge = format!("{{\"client_name\":\"{}\"}}", "a".repeat(100_000)).into_bytes();
@@ -48,6 +51,7 @@ async fn hostile_bodies_are_refused() {
             request = request.header(CONTENT_TYPE, kind);
         }
         let answer = request.send().await.expect("an answer");
+        headers(&answer, &line, &what);
         assert_eq!(problem(answer).await, (status, code.to_owned()), "{what}");
     }
     assert_eq!(count().await, before);

@@ -22,6 +22,12 @@ async fn table(signet: &Signet) -> Vec<Value> {
     lines
 }
 
+/// One line of the table.
+pub async fn line_of(signet: &Signet, method: &str, path: &str) -> Value {
+    let found = table(signet).await.into_iter().find(|line| line["method"] == method && line["path"] == path);
+    found.unwrap_or_else(|| panic!("no line {method} {path}"))
+}
+
 /// The path of a line with names that nothing has.
 fn nowhere(line: &Value) -> String {
     let mut path = String::new();
@@ -45,7 +51,7 @@ async fn call(signet: &Signet, method: &str, path: &str, token: Option<&str>) ->
 }
 
 /// O2: what every answer carries, with the exceptions its line declares.
-fn headers(answer: &Response, line: &Value, what: &str) {
+pub fn headers(answer: &Response, line: &Value, what: &str) {
     for (name, expected) in [
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
