@@ -53,6 +53,9 @@ async fn a_client_lives_by_commands() {
         assert_eq!(changed["scope"], "things", "what is not named stays");
         let late = signet.cli(&update).await;
         assert_eq!(late.status.code(), Some(1), "the revision is another by now: {late:?}");
+        // One in 64 begins so.
+        let dashed = ["client", "update", "robot", "--name", "Machine", "--revision", "-4M9aHcssVPK7TihiwRIZt"];
+        assert_eq!(signet.cli(&dashed).await.status.code(), Some(1), "not taken for an option");
         assert!(one_line(&late).contains("meanwhile"), "{late:?}");
 
         let rotated = signet.cli_json(&["client", "rotate-secret", "robot", "--json"], "").await;

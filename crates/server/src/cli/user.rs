@@ -49,7 +49,7 @@ pub enum UserCommand {
         #[arg(long, value_name = "JSON", value_parser = members)]
         profile: Map<String, Value>,
         /// Only if the account is still as `user show` told it with this revision.
-        #[arg(long, value_name = "REVISION")]
+        #[arg(long, value_name = "REVISION", allow_hyphen_values = true)]
         revision: Option<String>,
     },
     /// Set a new password. Everything the account is signed in to ends. Without an option one is made and shown once.

@@ -124,7 +124,7 @@ pub struct UpdateClient {
     #[arg(long, value_enum, value_name = "WHAT")]
     clear: Vec<Clear>,
     /// Only if the client is still as `client show` told it with this revision.
-    #[arg(long, value_name = "REVISION")]
+    #[arg(long, value_name = "REVISION", allow_hyphen_values = true)]
     revision: Option<String>,
 }
 
