@@ -1,5 +1,6 @@
 //! The one moment and the one random source of a request.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use rand::{RngCore, SeedableRng, rngs::StdRng};
 use uuid::Uuid;
@@ -33,6 +34,17 @@ impl Turn {
         Secret::from_bytes(&self.bytes::<64>())
     }
 
+    /// 128 random bits as base64url text: a subject. Never begins with a dash, which a command line would take for an
+    /// option.
+    pub fn identifier(&mut self) -> String {
+        loop {
+            let text = URL_SAFE_NO_PAD.encode(self.bytes::<16>());
+            if !text.starts_with('-') {
+                return text;
+            }
+        }
+    }
+
     /// `N` random bytes.
     pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
@@ -49,5 +61,18 @@ impl Turn {
     /// The random source itself, for functions of other crates that take one.
     pub fn rng(&mut self) -> &mut dyn RngCore {
         &mut self.rng
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identifier_is_no_option_of_a_command_line() {
+        let mut turn = Turn::new(DateTime::UNIX_EPOCH, [0; 32]);
+        let all: Vec<_> = (0..1_000).map(|_| turn.identifier()).collect();
+        assert!(all.iter().all(|one| one.len() == 22 && !one.starts_with('-')));
+        assert!(all.iter().any(|one| one.contains('-')), "only the beginning is special");
     }
 }

@@ -232,3 +232,21 @@ async fn completions_and_manual_pages() {
         assert!(folder.join(format!("{command}.1")).is_file(), "{command}");
     }
 }
+
+/// an identifier that begins with a dash is an identifier, not an option; options after it stay options.
+#[tokio::test]
+async fn an_identifier_may_begin_with_a_dash() {
+    let signet = Signet::start(Database::Embedded).await;
+    let create = ["client", "create", "--name", "Robot", "--client-id", "-robot", "--grant-type", "client_credentials"];
+    assert_eq!(code(&signet, &create).await, Some(0));
+    let shown = signet.cli_json(&["client", "show", "-robot", "--json"], "").await;
+    assert_eq!(shown["client_id"], "-robot");
+    for act in [&["client", "update", "-robot", "--name", "Machine"][..], &["client", "rotate-secret", "-robot"]] {
+        assert_eq!(code(&signet, act).await, Some(0), "{act:?}");
+    }
+    assert_eq!(code(&signet, &["role", "assign", "admin", "--client", "-robot"]).await, Some(0));
+    assert_eq!(code(&signet, &["client", "delete", "-robot", "--yes"]).await, Some(0));
+    for nobody in [&["user", "show", "-5"][..], &["user", "withdraw-consent", "-5", "-6"]] {
+        assert_eq!(code(&signet, nobody).await, Some(4), "{nobody:?} names nobody, and is no wrong usage");
+    }
+}

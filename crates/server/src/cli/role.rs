@@ -90,10 +90,10 @@ pub enum Clear {
 #[group(required = true, multiple = false)]
 pub struct HolderArgs {
     /// An account, by its username, email address or id.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     user: Option<String>,
     /// A client, by its identifier.
-    #[arg(long, value_name = "CLIENT_ID")]
+    #[arg(long, value_name = "CLIENT_ID", allow_hyphen_values = true)]
     client: Option<String>,
 }
 

@@ -83,7 +83,7 @@ pub enum UserCommand {
         #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=200))]
         limit: i64,
         /// Where the page begins: what the page before told.
-        #[arg(long, value_name = "CLIENT_ID")]
+        #[arg(long, value_name = "CLIENT_ID", allow_hyphen_values = true)]
         after: Option<String>,
     },
     /// Withdraw what an account allowed an application. Everything it was given by that account ends.
@@ -92,6 +92,7 @@ pub enum UserCommand {
         #[command(flatten)]
         user: Named,
         /// The application's identifier.
+        #[arg(allow_hyphen_values = true)]
         client_id: String,
     },
     /// Make a link that signs an account in once.
@@ -109,7 +110,7 @@ pub enum UserCommand {
 #[derive(Debug, Args, Serialize, Deserialize)]
 pub struct Named {
     /// The account's username, email address or id.
-    #[arg(value_name = "USER")]
+    #[arg(value_name = "USER", allow_hyphen_values = true)]
     user: String,
 }
 

@@ -4,7 +4,6 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use signet_identity::{
     Change, Event, EventKind, SessionId, UserId,
     password::Password,
@@ -146,7 +145,7 @@ pub fn new_user(
 ) -> NewUser {
     NewUser {
         id: UserId(turn.uuid()),
-        subject: URL_SAFE_NO_PAD.encode(turn.bytes::<16>()),
+        subject: turn.identifier(),
         username: registration.username.clone(),
         email: registration.email.clone(),
         email_verified: false,

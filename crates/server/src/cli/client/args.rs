@@ -62,7 +62,7 @@ pub struct CreateClient {
     #[arg(long, value_name = "JSON", value_parser = members)]
     metadata: Option<Map<String, Value>>,
     /// The client's identifier; made when not given.
-    #[arg(long = "client-id", value_name = "ID")]
+    #[arg(long = "client-id", value_name = "ID", allow_hyphen_values = true)]
     client_id: Option<String>,
 }
 
@@ -70,6 +70,7 @@ pub struct CreateClient {
 #[derive(Debug, Args, Serialize, Deserialize)]
 pub struct UpdateClient {
     /// Its identifier.
+    #[arg(allow_hyphen_values = true)]
     pub(super) client_id: String,
     /// The name people see on the consent page.
     #[arg(long)]

@@ -28,6 +28,7 @@ pub enum ClientCommand {
     /// Show an application.
     Show {
         /// Its identifier.
+        #[arg(allow_hyphen_values = true)]
         client_id: String,
     },
     /// Change an application: what is given replaces what was there.
@@ -35,6 +36,7 @@ pub enum ClientCommand {
     /// Remove an application. What it was given ends at once.
     Delete {
         /// Its identifier.
+        #[arg(allow_hyphen_values = true)]
         client_id: String,
         /// Do not ask.
         #[arg(long)]
@@ -43,6 +45,7 @@ pub enum ClientCommand {
     /// Give an application a new secret, shown once. The old one stops.
     RotateSecret {
         /// Its identifier.
+        #[arg(allow_hyphen_values = true)]
         client_id: String,
         /// End everything it was given too.
         #[arg(long)]
@@ -51,11 +54,13 @@ pub enum ClientCommand {
     /// Switch an application off. What it was given ends at once.
     Disable {
         /// Its identifier.
+        #[arg(allow_hyphen_values = true)]
         client_id: String,
     },
     /// Switch an application on again.
     Enable {
         /// Its identifier.
+        #[arg(allow_hyphen_values = true)]
         client_id: String,
     },
 }
