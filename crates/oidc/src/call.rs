@@ -49,16 +49,6 @@ impl Params {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
-
-    /// How many pairs there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 /// Everything about a request that a decision, today's or a later proof of possession's, may look at.
@@ -100,6 +90,16 @@ mod tests {
     #[test]
     fn debug_shows_no_value() {
         assert_eq!(format!("{:?}", Params::decode(b"password=hunter2&hunter3=1")), "Params(2)");
+        let call = Call {
+            method: "POST".into(),
+            url: "https://op.example/?code=hunter2".into(),
+            headers: vec![("authorization".into(), "hunter2".into())],
+            params: Params::decode(b"password=hunter2"),
+            peer: None,
+            certificate: None,
+        };
+        assert_eq!(format!("{call:?}"), r#"Call { method: "POST", .. }"#);
+        assert_eq!((call.header("authorization"), call.header("dpop")), (Some("hunter2"), None));
     }
 
     /// A1: a repeated parameter is refused, an empty one counts as absent.

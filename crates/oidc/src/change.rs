@@ -309,3 +309,14 @@ impl Event {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The codes that the audit log keeps.
+    #[test]
+    fn results_have_codes() {
+        assert_eq!([EventResult::Success, EventResult::Refused].map(EventResult::as_str), ["success", "refused"]);
+    }
+}

@@ -1,9 +1,11 @@
 //! A registered client (RFC 6749 §2, RFC 7591).
 
 mod metadata;
+mod redirect_uri;
 mod response_type;
 
 pub use metadata::{ClaimMapping, ClaimSource, ClientMetadata, SubjectType};
+pub use redirect_uri::{check_redirect_uri, is_local_redirect, is_loopback_host};
 pub use response_type::{RESPONSE_TYPES, ResponseType};
 
 use chrono::{DateTime, Utc};
@@ -12,7 +14,6 @@ use url::Url;
 
 use crate::{
     claims,
-    error::{ErrorCode, OAuthError},
     id::{ClientId, ClientKey},
     policy::{ClientPolicy, RefreshRotation},
     scope::{OFFLINE_ACCESS, Scopes},
@@ -220,149 +221,14 @@ impl Client {
     pub fn accepts_redirect(&self, sent: &str) -> bool {
         self.redirect_uris.iter().any(|registered| {
             registered == sent
-                || (self.application_type == ApplicationType::Native && same_but_loopback_port(registered, sent))
+                || (self.application_type == ApplicationType::Native && redirect_uri::same_but_loopback_port(registered, sent))
         })
-    }
-}
-
-/// RFC 8252 §7.3: `http://127.0.0.1` and `http://[::1]` may differ in the port, and in nothing else.
-fn same_but_loopback_port(registered: &str, sent: &str) -> bool {
-    fn split(uri: &str) -> Option<(&str, &str)> {
-        let host = ["http://127.0.0.1", "http://[::1]"].into_iter().find(|host| uri.starts_with(host))?;
-        let rest = uri.get(host.len()..)?;
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (port, tail) = rest.split_at_checked(end)?;
-        let good = port.is_empty() || is_port(port.strip_prefix(':')?);
-        good.then_some((host, tail))
-    }
-    matches!((split(registered), split(sent)), (Some(a), Some(b)) if a == b)
-}
-
-/// RFC 3986 §3.2.3: a port as everybody writes it, digits alone.
-fn is_port(text: &str) -> bool {
-    text.starts_with(|c: char| ('1'..='9').contains(&c))
-        && text.bytes().all(|byte| byte.is_ascii_digit())
-        && text.parse::<u16>().is_ok()
-}
-
-/// Whether `uri` leads to the person's own machine, where any program may listen (protocol A16).
-pub fn is_local_redirect(uri: &str) -> bool {
-    let Ok(url) = Url::parse(uri) else { return true };
-    match url.scheme() {
-        "https" => false,
-        "http" => is_loopback_host(&url),
-        _ => true,
-    }
-}
-
-/// Whether the URL's host is this machine: `localhost`, `*.localhost`, `127.0.0.0/8` or `[::1]`.
-pub fn is_loopback_host(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
-/// What answers bring to the redirect URI; a query that holds one already would make it come twice.
-const ANSWER_NAMES: [&str; 9] =
-    ["code", "state", "iss", "error", "error_description", "access_token", "id_token", "token_type", "session_state"];
-
-/// Protocol R3: what a redirect URI must be to be registered.
-pub fn check_redirect_uri(uri: &str) -> Result<(), OAuthError> {
-    let refuse = |description| Err(OAuthError::new(ErrorCode::InvalidRequest, description));
-    if uri.len() > 2_000 || !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return refuse("a redirect URI is at most 2000 bytes of ASCII, without spaces or control characters");
-    }
-    let Ok(url) = Url::parse(uri) else {
-        return refuse("a redirect URI must be absolute, such as https://app.example/callback");
-    };
-    if uri.contains('#') {
-        return refuse("a redirect URI must not have a fragment");
-    }
-    // Programs differ in what they make of these, and so in where they lead.
-    let web = matches!(url.scheme(), "http" | "https");
-    let rest = uri.split_once(':').map(|(_, rest)| rest).unwrap_or_default();
-    if uri.contains(['\\', '*']) || web && (!rest.starts_with("//") || rest.starts_with("///")) {
-        return refuse("a redirect URI is written as in https://app.example/callback, without \\ or *");
-    }
-    if url.query_pairs().any(|(name, _)| ANSWER_NAMES.contains(&name.as_ref())) {
-        return refuse("a redirect URI's query must not hold what answers bring, such as code, state or iss");
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return refuse("a redirect URI must not carry a user name or password");
-    }
-    match url.scheme() {
-        "https" if url.host().is_some() => Ok(()),
-        "http" if is_loopback_host(&url) => Ok(()),
-        "http" => refuse("an http redirect URI must lead to this machine (localhost, 127.0.0.1, [::1]); use https"),
-        // RFC 8252 §7.1: a private-use scheme holds a domain name in reverse order, hence a dot.
-        scheme if scheme.contains('.') => Ok(()),
-        _ => refuse("a redirect URI must be https, loopback http, or a private-use scheme such as com.example.app:/cb"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A2: only the port of a native client's loopback URI is free.
-    #[test]
-    fn loopback_port() {
-        let cases = [
-            ("http://127.0.0.1/cb", "http://127.0.0.1:5123/cb", true),
-            ("http://[::1]:1/cb?x=1", "http://[::1]:5123/cb?x=1", true),
-            ("http://127.0.0.1/cb", "http://127.0.0.1:5123/cb2", false),
-            ("http://127.0.0.1/cb", "http://127.0.0.1.evil.example/cb", false),
-            ("http://127.0.0.1/cb", "http://127.0.0.1:5123@evil.example/cb", false),
-            ("http://localhost/cb", "http://localhost:5123/cb", false),
-            ("https://127.0.0.1/cb", "https://127.0.0.1:1/cb", false),
-            ("http://127.0.0.1/cb", "http://127.0.0.1:99999/cb", false),
-            ("http://127.0.0.1/cb", "http://127.0.0.1:+80/cb", false),
-            ("http://127.0.0.1/cb", "http://127.0.0.1:080/cb", false),
-            ("http://127.0.0.1/cb", "http://127.0.0.1:0/cb", false),
-            ("http://127.0.0.1/cb", "http://127.0.0.1:/cb", false),
-        ];
-        for (registered, sent, good) in cases {
-            assert_eq!(same_but_loopback_port(registered, sent), good, "{registered} {sent}");
-        }
-    }
-
-    /// R3: dangerous redirect URIs cannot be registered.
-    #[test]
-    fn redirect_uris() {
-        for good in [
-            "https://app.example/cb",
-            "http://localhost:3000/cb",
-            "com.example.app:/cb",
-            "http://[::1]/cb",
-            "https://a.example/?x=1",
-        ] {
-            assert!(check_redirect_uri(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "javascript:alert(1)",
-            "data:text/html,x",
-            "http://app.example/cb",
-            "https://app.example/#f",
-            "/cb",
-            "",
-            "https://u:p@app.example/cb",
-            "https://app.example/\ncb",
-            "file:///etc/passwd",
-            "https://app.example/ü",
-            "https://app.example\\@evil.example/cb",
-            "https:///cb",
-            "https:app.example/cb",
-            "https:/app.example/cb",
-            "https://*.example/cb",
-            "https://app.example/cb?code=1",
-            "https://app.example/cb?a=1&iss=x",
-        ] {
-            assert!(check_redirect_uri(bad).is_err(), "{bad}");
-        }
-    }
 
     /// R-46: everyone where there is no limit, else who has one of the roles, by its exact name.
     #[test]
@@ -384,5 +250,44 @@ mod tests {
         ] {
             assert_eq!(admits(&client, roles), expected, "{roles:?}");
         }
+    }
+
+    /// R-48: a claim made of roles needs them; another does not.
+    #[test]
+    fn claims_of_roles_need_roles() {
+        let mut client = crate::fixtures::client();
+        for (from, expected) in [(ClaimSource::Groups, false), (ClaimSource::Roles, true)] {
+            client.metadata.claims = [("groups".into(), ClaimMapping { from, scope: None })].into();
+            assert_eq!(client.wants_roles(), expected);
+        }
+    }
+
+    /// T1: the registered names, and those that show who a client is.
+    #[test]
+    fn methods_of_authentication() {
+        let secret = || ClientSecret::Hashed(Digest::of(b"secret"));
+        let all = [
+            ClientAuth::SecretBasic(secret()),
+            ClientAuth::SecretPost(secret()),
+            ClientAuth::SecretJwt(Secret::new("secret")),
+            ClientAuth::PrivateKeyJwt,
+            ClientAuth::None,
+        ];
+        let names = ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"];
+        assert_eq!(all.map(|one| one.method()), names);
+        assert_eq!(ClientAuth::METHODS, names);
+        assert_eq!(ClientAuth::confidential_methods().collect::<Vec<_>>(), names[..4]);
+    }
+
+    /// OIDC Core §8.1: the sector is the host of its address, else of the redirect URIs, else the client itself.
+    #[test]
+    fn sectors() {
+        let mut client = crate::fixtures::client();
+        assert_eq!(client.sector(), "app.example");
+        client.metadata.sector_identifier_uri = Some("https://sector.example:8443/uris".into());
+        assert_eq!(client.sector(), "sector.example");
+        client.metadata.sector_identifier_uri = None;
+        client.redirect_uris.clear();
+        assert_eq!(client.sector(), "app");
     }
 }
