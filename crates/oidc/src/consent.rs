@@ -87,6 +87,34 @@ mod tests {
     use super::*;
     use crate::fixtures::{account, client, now, session};
 
+    fn consented(scopes: &str, claims: &[&str], resources: &[&str]) -> Consented {
+        let set = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        Consented { scopes: scopes.parse().unwrap(), claims: set(claims), resources: set(resources) }
+    }
+
+    /// A16: scopes, single claims and APIs are each agreed to; a scope covers the claims it releases.
+    #[test]
+    fn what_covers_what() {
+        let remembered = consented("openid email", &["birthdate"], &["https://api.example"]);
+        for (asked, covered) in [
+            (consented("", &[], &[]), true),
+            (consented("openid", &[], &[]), true),
+            (consented("openid profile", &[], &[]), false),
+            (consented("openid", &["birthdate"], &[]), true),
+            (consented("openid", &["email_verified"], &[]), true),
+            (consented("openid", &["phone_number"], &[]), false),
+            (consented("openid", &[], &["https://api.example"]), true),
+            (consented("openid", &[], &["https://other.example"]), false),
+        ] {
+            assert_eq!(remembered.covers(&asked), covered, "{asked:?}");
+            let nothing = asked.scopes.is_empty() && asked.claims.is_empty() && asked.resources.is_empty();
+            assert_eq!(asked.is_empty(), nothing, "{asked:?}");
+        }
+        for something in [("openid", &[] as &[&str], &[] as &[&str]), ("", &["name"], &[]), ("", &[], &["urn:api"])] {
+            assert!(!consented(something.0, something.1, something.2).is_empty(), "{something:?}");
+        }
+    }
+
     /// A16: what is remembered is withdrawn with one row in the log; what is not changes nothing.
     #[test]
     fn withdrawing() {

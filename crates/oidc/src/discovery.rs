@@ -72,3 +72,38 @@ pub fn document(realm: &Realm, acr_values: &[&str]) -> Value {
 fn names(algs: impl Iterator<Item = Alg>) -> Vec<&'static str> {
     algs.map(Alg::as_str).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::realm;
+
+    fn texts(document: &Value, name: &str) -> Vec<String> {
+        let listed = document[name].as_array().unwrap_or_else(|| panic!("{name} is a list"));
+        listed.iter().map(|one| one.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// D1, D2: the issuer to the letter, its endpoints below it, the algorithms by their registered names.
+    #[test]
+    fn the_document() {
+        let closed = Realm { registration_open: false, ..realm() };
+        let (document, closed) = (document(&realm(), &["1", "2"]), document(&closed, &[]));
+        assert_eq!(document["issuer"], "https://op.example");
+        assert_eq!(document["token_endpoint"], "https://op.example/oauth/token");
+        assert_eq!(texts(&document, "acr_values_supported"), ["1", "2"]);
+        assert_eq!(texts(&closed, "acr_values_supported"), [""; 0]);
+        for (document, create) in [(&document, true), (&closed, false)] {
+            assert_eq!(texts(document, "prompt_values_supported").contains(&"create".to_owned()), create);
+        }
+        let signs = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
+        assert_eq!(texts(&document, "userinfo_signing_alg_values_supported"), signs);
+        assert_eq!(texts(&document, "id_token_signing_alg_values_supported"), [&signs[..], &["none"]].concat());
+        let requests = texts(&document, "request_object_signing_alg_values_supported");
+        assert_eq!(requests.first().map(String::as_str), Some("none"));
+        let assertions = texts(&document, "token_endpoint_auth_signing_alg_values_supported");
+        for alg in signs {
+            assert!(requests.iter().any(|one| one == alg) && assertions.iter().any(|one| one == alg), "{alg}");
+        }
+        assert!(assertions.iter().any(|one| one == "HS256") && !assertions.iter().any(|one| one == "none"));
+    }
+}

@@ -119,6 +119,26 @@ impl OAuthError {
 mod tests {
     use super::*;
 
+    /// T3: each code stands in the table once, with the status of the specification that registers it.
+    #[test]
+    fn codes_have_one_row() {
+        for (place, (code, wire, status)) in TABLE.iter().enumerate() {
+            assert_eq!((code.as_str(), code.status()), (*wire, *status));
+            let same = TABLE.iter().enumerate().find(|(_, (other, name, _))| other == code || name == wire);
+            assert_eq!(same.map(|(first, _)| first), Some(place), "{wire} stands twice");
+        }
+        for (code, wire, status) in [
+            (ErrorCode::InvalidClient, "invalid_client", 401),
+            (ErrorCode::InvalidGrant, "invalid_grant", 400),
+            (ErrorCode::AccessDenied, "access_denied", 403),
+            (ErrorCode::InvalidToken, "invalid_token", 401),
+            (ErrorCode::InsufficientScope, "insufficient_scope", 403),
+            (ErrorCode::TemporarilyUnavailable, "temporarily_unavailable", 503),
+        ] {
+            assert_eq!((code.as_str(), code.status()), (wire, status));
+        }
+    }
+
     #[test]
     fn a_description_never_carries_what_a_caller_typed_beyond_a_name() {
         let error = OAuthError::repeated("sta\"te\r\nX: y\\");

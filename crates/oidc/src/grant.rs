@@ -125,3 +125,29 @@ impl Grant {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::grant;
+
+    /// What is stored of a grant's kind is read again.
+    #[test]
+    fn kinds_are_read_again() {
+        let all = [GrantKind::AuthorizationCode, GrantKind::Implicit, GrantKind::Password];
+        assert_eq!(all.map(GrantKind::as_str), ["authorization_code", "implicit", "password"]);
+        assert_eq!(all.map(|kind| GrantKind::parse(kind.as_str())), all.map(Some));
+        assert_eq!(GrantKind::parse("magic"), None);
+    }
+
+    /// The engine compares the redirect URI it was given; a grant that never had one gives it one of nobody.
+    #[test]
+    fn the_engines_form() {
+        let stored = grant();
+        let engine = stored.to_engine("app").unwrap();
+        assert_eq!((engine.client_id.as_str(), engine.owner_id.as_str()), ("app", &*stored.subject));
+        assert_eq!(engine.redirect_uri.as_str(), stored.redirect_uri);
+        let without = Grant { redirect_uri: String::new(), ..stored };
+        assert_eq!(without.to_engine("app").unwrap().redirect_uri.as_str(), "about:blank");
+    }
+}

@@ -28,3 +28,14 @@ impl Realm {
         self.url("/api")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::fixtures::realm;
+
+    #[test]
+    fn addresses_lie_below_the_issuer() {
+        assert_eq!(realm().url("/oauth/token"), "https://op.example/oauth/token");
+        assert_eq!(realm().api_audience(), "https://op.example/api");
+    }
+}

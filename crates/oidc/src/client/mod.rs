@@ -221,7 +221,8 @@ impl Client {
     pub fn accepts_redirect(&self, sent: &str) -> bool {
         self.redirect_uris.iter().any(|registered| {
             registered == sent
-                || (self.application_type == ApplicationType::Native && redirect_uri::same_but_loopback_port(registered, sent))
+                || (self.application_type == ApplicationType::Native
+                    && redirect_uri::same_but_loopback_port(registered, sent))
         })
     }
 }
