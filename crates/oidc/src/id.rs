@@ -105,6 +105,7 @@ mod tests {
             assert_eq!(ClientId::parse(text).map(|id| id.may_be_given()), Some(given), "{text:?}");
         }
         assert_eq!(ClientId::parse("a\u{7}"), None);
+        assert_eq!(ClientId::parse(&"a".repeat(2_048)).map(|id| id.to_string()), Some("a".repeat(2_048)));
         assert_eq!(ClientId::parse(&"a".repeat(2_049)), None);
     }
 }

@@ -9,7 +9,7 @@ use crate::{authorize::AuthorizeRequest, id::InteractionId, secret::Digest};
 pub const VERSION: u8 = 2;
 
 /// Sealed values longer than this are stored, and only their id travels.
-pub const SEALED_LIMIT: usize = 3 * 1024;
+pub const SEALED_LIMIT: usize = 3_072;
 
 /// Where the request came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,5 +84,19 @@ impl Interaction {
             return Err(Refusal::Expired);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A17: each refusal has a page of its own.
+    #[test]
+    fn refusals_have_codes() {
+        let all = [Refusal::Invalid, Refusal::Expired, Refusal::OtherBrowser, Refusal::Completed];
+        let codes =
+            ["interaction_invalid", "interaction_expired", "interaction_other_browser", "interaction_completed"];
+        assert_eq!(all.map(Refusal::code), codes);
     }
 }
