@@ -49,3 +49,22 @@ pub fn half_hash(alg: Alg, token: &str) -> String {
         Alg::Rs256 | Alg::Ps256 | Alg::Es256 | Alg::Hs256 | Alg::None => half(&Sha256::digest(token)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// T8: the example of OIDC Core, appendix A.3, and the same token by longer hashes.
+    #[test]
+    fn half_hashes() {
+        let token = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y";
+        for alg in Alg::ALL {
+            let expected = match alg.as_str() {
+                name if name.ends_with("384") => "jtAeDp945y1dDqU3nkIVGNZP1HjH_MFs",
+                name if name.ends_with("256") || name == "none" => "77QmUPtjPfzWtF2AnpK9RQ",
+                _ => "q7nS86GgvvFaZkzALLWqJYaJIKw2wCDAVfCAsm5CrBM",
+            };
+            assert_eq!(half_hash(*alg, token), expected, "{}", alg.as_str());
+        }
+    }
+}
