@@ -126,6 +126,25 @@ mod tests {
         assert_eq!(s256.method, Method::S256);
     }
 
+    /// T5: what is said depends on whether the client was given `plain`, and the engine takes it from no other.
+    #[test]
+    fn plain_is_for_whom_it_was_given() {
+        for (plain, said) in [(true, "43 to 128 unreserved"), (false, "must be S256")] {
+            let error = Challenge::parse(Some("short"), Some("plain"), plain).unwrap_err();
+            assert!(error.description.contains(said), "{plain}: {}", error.description);
+        }
+        for (method, takes_plain) in [(Method::Plain, true), (Method::S256, false)] {
+            let challenge = Challenge { method, value: GOOD.into() };
+            assert!(challenge.to_engine().is_some(), "{method:?}");
+            let plain = challenge.engine().challenge(Some("plain".into()), Some(GOOD.into()));
+            assert_eq!(plain.is_ok(), takes_plain, "{method:?}");
+        }
+        assert_eq!(
+            [Method::S256, Method::Plain].map(|method| Method::parse(method.as_str())).map(Option::unwrap),
+            [Method::S256, Method::Plain]
+        );
+    }
+
     /// T5: verifier syntax and length.
     #[test]
     fn verifiers() {
