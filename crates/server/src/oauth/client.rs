@@ -9,16 +9,19 @@ use actix_web::{
     web::{Data, Payload},
 };
 use signet_oidc::{
-    Call, Change, ErrorCode, Event, OAuthError,
+    Call, Change, ErrorCode, Event, OAuthError, Outcome, Turn,
     change::{EventKind, EventResult},
     client::Client,
     id::ClientKey,
     token::client_auth::{self, Credentials, Expected, Proof},
 };
-use signet_storage::{Actor, Apply, Origin, audit::Entry};
+use signet_storage::{Actor, Apply, Origin, StoreError, Tx, audit::Entry};
 
 use super::EndpointError;
 use crate::{app::App, call, entropy, telemetry::metrics};
+
+/// What was decided about a request, after the commit.
+pub type Verdict<T> = Result<T, OAuthError>;
 
 /// What is known of a request by the time it is refused.
 #[derive(Debug, Default)]
@@ -36,20 +39,38 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Says whether the decision left its own row in the audit log.
-    pub fn recorded(&mut self, recorded: bool) {
+    /// Decides in the transaction of the request. The client's assertion is spent first, and where it was used before
+    /// nothing else happens; what `decide` changes is applied, after a refusal too.
+    pub async fn decided<T, D>(
+        &mut self,
+        app: &App,
+        http: &HttpRequest,
+        mut turn: Turn,
+        decide: D,
+    ) -> Result<Verdict<T>, EndpointError>
+    where
+        T: Send + 'static,
+        D: FnOnce(&mut Tx<'_>, &mut Turn) -> Result<Outcome<Change, T>, StoreError> + Send + 'static,
+    {
+        let (proof, origin) = (std::mem::take(&mut self.proof), call::origin(http));
+        let (verdict, recorded) = app
+            .store
+            .transaction(move |tx| {
+                if let Err(replayed) = tx.apply(proof, &mut turn, &origin)? {
+                    return Ok((Err(replayed), false));
+                }
+                let Outcome { changes, verdict } = decide(tx, &mut turn)?;
+                let recorded = changes.iter().any(|change| matches!(change, Change::Audit(_)));
+                Ok((tx.apply(changes, &mut turn, &origin)?.and(verdict), recorded))
+            })
+            .await?;
         self.recorded = recorded;
-    }
-
-    /// What must be applied first in the transaction of the request, which goes no further where that meets a conflict:
-    /// the client's assertion was used before.
-    pub fn proof(&mut self) -> Vec<Change> {
-        std::mem::take(&mut self.proof)
+        Ok(verdict)
     }
 
     /// Spends the client's assertion, for a request without a transaction of its own.
     pub async fn prove(&mut self, app: &App, http: &HttpRequest) -> Result<(), EndpointError> {
-        let proof = self.proof();
+        let proof = std::mem::take(&mut self.proof);
         if proof.is_empty() {
             return Ok(());
         }

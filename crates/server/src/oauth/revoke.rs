@@ -8,20 +8,20 @@ use actix_web::{
     web::{Data, Payload},
 };
 use signet_oidc::{
-    Call,
+    Call, Outcome, Turn,
     client::Client,
     jose::AccessClaims,
     revoke::{self, Facts},
     secret::Digest,
     token::Presented,
 };
-use signet_storage::Apply;
+use signet_storage::Tx;
 
 use super::{
     EndpointError,
     client::{self, Asked},
 };
-use crate::{app::App, call, entropy, guard::bearer};
+use crate::{app::App, entropy, guard::bearer};
 
 /// RFC 7009 §2: whatever was sent, the answer is 200 and holds nothing.
 pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
@@ -48,8 +48,7 @@ async fn give_back(
     client: Arc<Client>,
     asked: &mut Asked,
 ) -> Result<(), EndpointError> {
-    let mut turn = entropy::turn()?;
-    let origin = call::origin(http);
+    let turn = entropy::turn()?;
     let sought = match Presented::read(&call.params)? {
         Presented::Jwt(token) => {
             app.store.be_current(turn.now()).await?;
@@ -61,26 +60,18 @@ async fn give_back(
         }
         Presented::Opaque(token) => Sought::Refresh(token.digest()),
     };
-    let proof = asked.proof();
-    let replayed = app
-        .store
-        .transaction(move |tx| {
-            if let Err(replayed) = tx.apply(proof, &mut turn, &origin)? {
-                return Ok(Err(replayed));
+    let decide = move |tx: &mut Tx<'_>, turn: &mut Turn| {
+        let facts = match sought {
+            Sought::Access(claims) => {
+                let holder = claims.grant.map(|grant| tx.holder(grant)).transpose()?.flatten();
+                Facts::Access { claims, holder }
             }
-            let facts = match sought {
-                Sought::Access(claims) => {
-                    let holder = claims.grant.map(|grant| tx.holder(grant)).transpose()?.flatten();
-                    Facts::Access { claims, holder }
-                }
-                Sought::Refresh(token) => match tx.refresh_token(&token, turn.now())? {
-                    Some(found) => Facts::Refresh(Box::new(found.loaded.grant)),
-                    None => Facts::Nothing,
-                },
-            };
-            let changes = revoke::decide(&client, facts, turn.now());
-            tx.apply(changes, &mut turn, &origin)
-        })
-        .await?;
-    Ok(replayed?)
+            Sought::Refresh(token) => match tx.refresh_token(&token, turn.now())? {
+                Some(found) => Facts::Refresh(Box::new(found.loaded.grant)),
+                None => Facts::Nothing,
+            },
+        };
+        Ok(Outcome { changes: revoke::decide(&client, facts, turn.now()), verdict: Ok(()) })
+    };
+    Ok(asked.decided(app, http, turn, decide).await??)
 }
