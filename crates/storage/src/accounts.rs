@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use signet_identity::{
     UserId,
     password::PasswordHash,
+    profile::Profile,
     user::{Identifier, UserState},
 };
 use signet_oidc::token::revocation::Entry;
@@ -13,6 +14,7 @@ use uuid::Uuid;
 use crate::{
     error::StoreError,
     notices::Announcement,
+    profiles::ProfileRow,
     schema::{sessions, sign_in_links, users},
     store::Tx,
 };
@@ -130,6 +132,33 @@ impl Tx<'_> {
             AccountRef::Named(Identifier::Email(folded)) => query.filter(users::email_folded.eq(folded)),
         };
         Ok(query.first(self.conn).optional()?)
+    }
+
+    /// An account and what is known of the person. One statement.
+    pub fn account_with_profile(&mut self, named: &AccountRef) -> Result<Option<(AccountRow, Profile)>, StoreError> {
+        let mut query = users::table
+            .filter(users::realm_id.eq(self.realm.0))
+            .select((columns(), ProfileRow::as_select()))
+            .into_boxed();
+        query = match named {
+            AccountRef::Id(id) => query.filter(users::id.eq(id.0)),
+            AccountRef::Named(Identifier::Username(folded)) => query.filter(users::username_folded.eq(folded)),
+            AccountRef::Named(Identifier::Email(folded)) => query.filter(users::email_folded.eq(folded)),
+        };
+        let found: Option<(AccountRow, ProfileRow)> = query.first(self.conn).optional()?;
+        Ok(found.map(|(account, profile)| (account, profile.into_domain())))
+    }
+
+    /// The same; the account stays as it is until the transaction ends. One statement.
+    pub fn lock_account_with_profile(&mut self, user: UserId) -> Result<Option<(AccountRow, Profile)>, StoreError> {
+        let found: Option<(AccountRow, ProfileRow)> = users::table
+            .filter(users::realm_id.eq(self.realm.0))
+            .filter(users::id.eq(user.0))
+            .select((columns(), ProfileRow::as_select()))
+            .for_no_key_update()
+            .first(self.conn)
+            .optional()?;
+        Ok(found.map(|(account, profile)| (account, profile.into_domain())))
     }
 
     /// A page of accounts, in the order of their usernames. One statement.

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     error::StoreError,
+    profiles::ProfileRow,
     schema::{grants, users},
     store::Tx,
 };
@@ -22,53 +23,38 @@ use crate::{
 pub(crate) struct PersonRow {
     username: String,
     email: String,
-    email_verified_at: Option<DateTime<Utc>>,
-    name: Option<String>,
-    given_name: Option<String>,
-    family_name: Option<String>,
-    middle_name: Option<String>,
-    nickname: Option<String>,
-    profile: Option<String>,
-    picture: Option<String>,
-    website: Option<String>,
-    gender: Option<String>,
-    birthdate: Option<String>,
-    zoneinfo: Option<String>,
-    locale: Option<String>,
-    phone_number: Option<String>,
-    phone_verified_at: Option<DateTime<Utc>>,
-    address: Option<Value>,
-    metadata: Value,
-    groups: Vec<String>,
+    #[diesel(embed)]
+    profile: ProfileRow,
     updated_at: DateTime<Utc>,
 }
 
 impl PersonRow {
     pub(crate) fn into_domain(self) -> Person {
+        let ProfileRow { known, email_verified_at, phone_verified_at } = self.profile;
         Person {
             standard: StandardClaims {
-                name: self.name,
-                given_name: self.given_name,
-                family_name: self.family_name,
-                middle_name: self.middle_name,
-                nickname: self.nickname,
+                name: known.name,
+                given_name: known.given_name,
+                family_name: known.family_name,
+                middle_name: known.middle_name,
+                nickname: known.nickname,
                 preferred_username: Some(self.username),
-                profile: self.profile,
-                picture: self.picture,
-                website: self.website,
-                gender: self.gender,
-                birthdate: self.birthdate,
-                zoneinfo: self.zoneinfo,
-                locale: self.locale,
+                profile: known.profile,
+                picture: known.picture,
+                website: known.website,
+                gender: known.gender,
+                birthdate: known.birthdate,
+                zoneinfo: known.zoneinfo,
+                locale: known.locale,
                 updated_at: Some(self.updated_at),
                 email: Some(self.email),
-                email_verified: self.email_verified_at.is_some(),
-                phone_number: self.phone_number,
-                phone_number_verified: self.phone_verified_at.is_some(),
-                address: self.address,
+                email_verified: email_verified_at.is_some(),
+                phone_number: known.phone_number,
+                phone_number_verified: phone_verified_at.is_some(),
+                address: known.address,
             },
-            groups: self.groups,
-            metadata: self.metadata,
+            groups: known.groups,
+            metadata: known.metadata,
             roles: Vec::new(),
         }
     }

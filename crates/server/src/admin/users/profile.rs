@@ -10,7 +10,11 @@ use signet_rbac::Holder;
 use signet_storage::accounts::{AccountRef, AccountRow};
 use utoipa::ToSchema;
 
-use super::{UserView, done, find, reachable, roles, unknown, view};
+use super::{
+    UserView, done, find,
+    reach::{named, within_reach},
+    roles, unknown, view,
+};
 use crate::admin::{Act, AdminError, Condition, Desk, Refusal, revision};
 
 /// What is known of a person: the claims of OIDC Core §5.1, groups and metadata.
@@ -98,8 +102,7 @@ pub struct UserDetail {
 pub async fn show(desk: &Desk, user: &str) -> Result<UserDetail, AdminError> {
     let user = user.to_owned();
     desk.act(move |act| {
-        let row = find(act, &user)?;
-        let known = act.tx.profile(UserId(row.id))?.ok_or_else(unknown)?;
+        let (row, known) = act.tx.account_with_profile(&named(&user)?)?.ok_or_else(unknown)?;
         detail(act, row, &known)
     })
     .await
@@ -116,8 +119,8 @@ pub async fn update(
     desk.act(move |act| {
         let id = UserId(find(act, &user)?.id);
         act.tx.hold_roles()?;
-        let before = act.tx.lock_profile(id)?.ok_or_else(unknown)?;
-        reachable(act, id)?;
+        let (row, before) = act.tx.lock_account_with_profile(id)?.ok_or_else(unknown)?;
+        within_reach(act, id)?;
         condition.check(&revision(&before))?;
         if change.revision.is_some_and(|expected| expected != revision(&before)) {
             return Err(AdminError::conflict(
@@ -127,16 +130,15 @@ pub async fn update(
         }
         let after = with(&before, change.members)?;
         let changed = before.differences(&after);
-        if !changed.is_empty() {
-            let at = act.turn.now();
-            let detail = Some(changed.join(","));
-            let event = Event { kind: EventKind::Updated, user: Some(id), session: None, typed: None, detail };
-            let set = Change::SetProfile { user: id, profile: Box::new(after), at };
-            done(act.apply(vec![set, Change::Audit(event)])?);
+        if changed.is_empty() {
+            return Ok((detail(act, row, &before)?, changed));
         }
-        let row = act.tx.account(&AccountRef::Id(id))?.ok_or_else(unknown)?;
+        let (at, named) = (act.turn.now(), Some(changed.join(",")));
+        let event = Event { kind: EventKind::Updated, user: Some(id), session: None, typed: None, detail: named };
+        let set = Change::SetProfile { user: id, profile: Box::new(after), at };
+        done(act.apply(vec![set, Change::Audit(event)])?);
         // As it was stored: the order of members there is the database's, and the revision is made of it.
-        let known = act.tx.profile(id)?.ok_or_else(unknown)?;
+        let (row, known) = act.tx.account_with_profile(&AccountRef::Id(id))?.ok_or_else(unknown)?;
         Ok((detail(act, row, &known)?, changed))
     })
     .await

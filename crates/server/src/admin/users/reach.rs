@@ -8,13 +8,23 @@ use super::unknown;
 use crate::admin::{Act, AdminError, Condition, revision, roles};
 
 pub(in crate::admin) fn find(act: &mut Act<'_, '_>, text: &str) -> Result<AccountRow, AdminError> {
-    let named = AccountRef::parse(text.trim()).ok_or_else(unknown)?;
-    act.tx.account(&named)?.ok_or_else(unknown)
+    act.tx.account(&named(text)?)?.ok_or_else(unknown)
+}
+
+/// Reads how an account is named.
+pub(super) fn named(text: &str) -> Result<AccountRef, AdminError> {
+    AccountRef::parse(text.trim()).ok_or_else(unknown)
 }
 
 /// The account to act on. Who may do more than the actor is out of reach.
 pub(in crate::admin) fn reachable(act: &mut Act<'_, '_>, user: UserId) -> Result<AccountRow, AdminError> {
     let row = act.tx.account(&AccountRef::Id(user))?.ok_or_else(unknown)?;
+    within_reach(act, user)?;
+    Ok(row)
+}
+
+/// Refuses who may do more than the actor.
+pub(super) fn within_reach(act: &mut Act<'_, '_>, user: UserId) -> Result<(), AdminError> {
     if act.desk.held.is_some() {
         let all = act.tx.hierarchy()?;
         let held = act.tx.roles_of(Holder::User(user))?;
@@ -22,7 +32,7 @@ pub(in crate::admin) fn reachable(act: &mut Act<'_, '_>, user: UserId) -> Result
             return Err(roles::above());
         }
     }
-    Ok(row)
+    Ok(())
 }
 
 /// [`reachable`], refused where what is known of the person is not as the caller said it is.
