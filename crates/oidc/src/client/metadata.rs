@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, Visitor},
+    forward_to_deserialize_any,
+};
 use serde_json::Value;
 
 use crate::jose::{Alg, Encryption, JweAlg, JweEnc};
@@ -146,7 +150,41 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
+/// Hears which members a type reads, and gives it none.
+struct Names(&'static [&'static str]);
+
+impl<'de> Deserializer<'de> for &mut Names {
+    type Error = de::value::Error;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, Self::Error> {
+        self.0 = fields;
+        Err(de::Error::custom("there is nothing to read"))
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(de::Error::custom("this has no members"))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct newtype_struct
+        seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
 impl ClientMetadata {
+    /// The names of its members, as they are stored: what reading asks for, so that no list stands beside the type.
+    pub fn members() -> &'static [&'static str] {
+        let mut names = Names(&[]);
+        // The names are all that is wanted.
+        let _ = Self::deserialize(&mut names);
+        names.0
+    }
+
     /// What its ID tokens are signed with (OIDC Registration §2: RS256 by default).
     pub fn id_token_alg(&self) -> Alg {
         self.id_token_signed_response_alg.unwrap_or(Alg::Rs256)
@@ -168,5 +206,30 @@ impl ClientMetadata {
             .into_iter()
             .flatten()
             .filter(|alg| alg.is_signing())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// the names are those that reading knows and writing uses.
+    #[test]
+    fn members_are_what_is_read() {
+        let names = ClientMetadata::members();
+        let read =
+            |name: &str| serde_json::from_value::<ClientMetadata>(json!({ name: 1.5 })).map_err(|e| e.to_string());
+        for name in names {
+            // What takes any value takes this one.
+            let error = read(name).err().unwrap_or_default();
+            assert!(!error.starts_with("unknown field"), "{name}: {error}");
+        }
+        let unknown = read("nobody").unwrap_err();
+        assert_eq!(unknown.matches('`').count() / 2, names.len() + 1, "{unknown}");
+        for name in ["jwks", "subject_type", "request_uris", "claims", "access_roles"] {
+            assert!(names.contains(&name), "{name}");
+        }
     }
 }

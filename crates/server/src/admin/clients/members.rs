@@ -22,25 +22,24 @@ pub(super) fn read(stored: &ClientMetadata, given: Map<String, Value>) -> Result
         return Err(wrong("metadata", "What is stored cannot be changed."));
     };
     for (name, value) in given {
-        let alone: Map<String, Value> = [(name.clone(), value.clone())].into_iter().collect();
-        let error = serde_json::from_value::<ClientMetadata>(Value::Object(alone)).err().map(|error| error.to_string());
-        match error {
-            // No value of what there is; what there is not cannot be taken away either.
-            Some(error) if !value.is_null() || error.starts_with("unknown field") => {
-                return Err(wrong("metadata", format!("{name}: {}.", said(&error))));
-            }
-            _ if value.is_null() => drop(members.remove(&name)),
-            _ => drop(members.insert(name, value)),
+        if !ClientMetadata::members().contains(&&*name) {
+            return Err(wrong("metadata", format!("{name}: there is no such member.")));
         }
+        if value.is_null() {
+            members.remove(&name);
+            continue;
+        }
+        let alone: Map<String, Value> = [(name.clone(), value.clone())].into_iter().collect();
+        if let Err(error) = serde_json::from_value::<ClientMetadata>(Value::Object(alone)) {
+            return Err(wrong("metadata", format!("{name}: {}.", said(&error.to_string()))));
+        }
+        members.insert(name, value);
     }
     serde_json::from_value(Value::Object(members)).map_err(|_| wrong("metadata", "The members do not go together."))
 }
 
 /// What is wrong with a member, without its value, which may be a secret in the wrong place.
 fn said(error: &str) -> String {
-    if error.starts_with("unknown field") {
-        return "there is no such member".to_owned();
-    }
     let expected = error.split_once(", expected ").map(|(_, expected)| expected);
     let expected = expected.map(|text| text.split(" at line ").next().unwrap_or(text));
     expected.map_or_else(|| "this cannot be used here".to_owned(), |text| format!("expected {text}"))
