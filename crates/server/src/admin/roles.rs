@@ -128,27 +128,13 @@ pub async fn create(desk: &Desk, new: NewRole) -> Result<RoleView, AdminError> {
 /// Changes a role. What nobody sees a difference in is no change and leaves no trace.
 pub async fn update(desk: &Desk, name: &str, change: RoleChange, condition: Condition) -> Result<RoleView, AdminError> {
     let name = name.to_owned();
-    desk.act(move |act| {
-        held_to(act, &name, &condition)?;
-        update_in(act, &name, &change)
-    })
-    .await
+    desk.act(move |act| update_in(act, &name, &change, &condition)).await
 }
 
 /// Deletes a role; whoever held it loses it.
 pub async fn delete(desk: &Desk, name: &str, condition: Condition) -> Result<(), AdminError> {
     let name = name.to_owned();
-    desk.act(move |act| {
-        held_to(act, &name, &condition)?;
-        delete_in(act, &name)
-    })
-    .await
-}
-
-/// Locks the roles, and refuses where this one is not as the caller said it is.
-fn held_to(act: &mut Act<'_, '_>, name: &str, condition: &Condition) -> Result<(), AdminError> {
-    let all = act.tx.hold_roles()?;
-    condition.check(&revision(&view(&all, find(&all, name)?)))
+    desk.act(move |act| delete_in(act, &name, &condition)).await
 }
 
 /// Gives a role. Who has it already keeps it.
@@ -181,9 +167,15 @@ pub fn create_in(act: &mut Act<'_, '_>, new: &NewRole) -> Result<RoleView, Admin
 }
 
 /// [`update`] as a part of a larger act.
-pub fn update_in(act: &mut Act<'_, '_>, name: &str, change: &RoleChange) -> Result<RoleView, AdminError> {
+pub fn update_in(
+    act: &mut Act<'_, '_>,
+    name: &str,
+    change: &RoleChange,
+    condition: &Condition,
+) -> Result<RoleView, AdminError> {
     let all = act.tx.hold_roles()?;
     let role = find(&all, name)?.clone();
+    condition.check(&revision(&view(&all, &role)))?;
     let description = change.description.clone().unwrap_or_else(|| role.description.clone());
     let mut permissions = match &change.permissions {
         Some(texts) => parse(texts)?,
@@ -212,9 +204,10 @@ pub fn update_in(act: &mut Act<'_, '_>, name: &str, change: &RoleChange) -> Resu
 }
 
 /// [`delete`] as a part of a larger act.
-pub fn delete_in(act: &mut Act<'_, '_>, name: &str) -> Result<(), AdminError> {
+pub fn delete_in(act: &mut Act<'_, '_>, name: &str, condition: &Condition) -> Result<(), AdminError> {
     let all = act.tx.hold_roles()?;
     let role = find(&all, name)?;
+    condition.check(&revision(&view(&all, role)))?;
     all.check_delete(role.id).map_err(refuse)?;
     // Whoever made a role of this name anew would decide who may use that client.
     if let Some(client) = act.tx.client_limited_to(name)? {

@@ -6,7 +6,7 @@ use signet_rbac::Hierarchy;
 
 use super::{Action, Plan, Section, within};
 use crate::admin::{
-    Act, AdminError,
+    Act, AdminError, Condition,
     roles::{self, NewRole, RoleChange, RoleView},
 };
 
@@ -65,13 +65,13 @@ fn above(wanted: &NewRole, listed: &BTreeSet<&str>, stored: &Hierarchy) -> BTree
 
 fn update(act: &mut Act<'_, '_>, wanted: &NewRole, plan: &mut Plan) -> Result<(), AdminError> {
     // A change of nothing writes nothing, and answers the role as it is.
-    let before = roles::update_in(act, &wanted.name, &RoleChange::default())?;
+    let before = roles::update_in(act, &wanted.name, &RoleChange::default(), &Condition::Any)?;
     let change = RoleChange {
         description: Some(wanted.description.clone()),
         permissions: Some(wanted.permissions.clone()),
         parents: Some(wanted.parents.clone()),
     };
-    let after = roles::update_in(act, &wanted.name, &change)?;
+    let after = roles::update_in(act, &wanted.name, &change, &Condition::Any)?;
     let changed = differences(&before, &after);
     let action = if changed.is_empty() { Action::Unchanged } else { Action::Update };
     plan.note(action, KIND, &wanted.name, changed);
@@ -97,7 +97,7 @@ pub(super) fn prune(act: &mut Act<'_, '_>, section: &Section<NewRole>, plan: &mu
             .collect();
         let leaf = gone.iter().find(|role| all.children(role.id).next().is_none());
         let Some(role) = leaf.or(gone.first()) else { return Ok(()) };
-        roles::delete_in(act, &role.name).map_err(|error| within(KIND, &role.name, error))?;
+        roles::delete_in(act, &role.name, &Condition::Any).map_err(|error| within(KIND, &role.name, error))?;
         plan.note(Action::Delete, KIND, &role.name, Vec::new());
     }
 }
