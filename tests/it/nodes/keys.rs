@@ -37,33 +37,52 @@ async fn rotation_by_hand() {
     assert!(!unknown.status.success(), "{unknown:?}");
 }
 
+/// Two nodes whose signing keys are ninety-one days old.
+struct Old {
+    nodes: Nodes,
+    client: Client,
+    first: String,
+}
+
+impl Old {
+    async fn start() -> Self {
+        let nodes = Nodes::start(&[]).await;
+        let client = service(&nodes.a).await;
+        let first = signing_key(&nodes.a, &client).await;
+        nodes
+            .a
+            .database()
+            .batch_execute("UPDATE signing_keys SET changed_at = now() - interval '91 days'")
+            .expect("ninety-one days");
+        Self { nodes, client, first }
+    }
+
+    /// Waits until both nodes sign with another key, which was put to work once for each algorithm.
+    async fn is_rotated(&self) {
+        let Self { nodes, client, first } = self;
+        let second = within("the schedule rotates", async || {
+            let kid = signing_key(&nodes.a, client).await;
+            (kid != *first).then_some(kid)
+        })
+        .await;
+        within("  on both nodes", async || (signing_key(&nodes.b, client).await == second).then_some(())).await;
+        let rotated = "audit WHERE event = 'key.rotated' AND actor_kind = 'system'";
+        within("  for both algorithms", async || (count(&nodes.a, rotated) == 2).then_some(())).await;
+        assert!(published(&nodes.b, "ES256").await.contains(first));
+    }
+}
+
 /// the schedule rotates once, however many nodes there are; what has had its time is published no more, and is
 /// kept without its private part.
 #[tokio::test]
 async fn the_schedule_rotates_once() {
-    let mut nodes = Nodes::start(&[]).await;
-    let client = service(&nodes.a).await;
-    let first = signing_key(&nodes.a, &client).await;
-    nodes
-        .a
-        .database()
-        .batch_execute("UPDATE signing_keys SET changed_at = now() - interval '91 days'")
-        .expect("ninety-one days");
+    let mut old = Old::start().await;
     // They look at the start.
-    nodes.b.restart().await;
-    nodes.a.restart().await;
-    let second = within("the schedule rotates", async || {
-        let kid = signing_key(&nodes.a, &client).await;
-        (kid != first).then_some(kid)
-    })
-    .await;
-    within("  on both nodes", async || (signing_key(&nodes.b, &client).await == second).then_some(())).await;
-    within("  for both algorithms", async || {
-        (count(&nodes.a, "audit WHERE event = 'key.rotated' AND actor_kind = 'system'") == 2).then_some(())
-    })
-    .await;
-    assert!(published(&nodes.b, "ES256").await.contains(&first));
+    old.nodes.b.restart().await;
+    old.nodes.a.restart().await;
+    old.is_rotated().await;
 
+    let Old { mut nodes, first, .. } = old;
     nodes
         .a
         .database()
@@ -83,26 +102,11 @@ async fn the_schedule_rotates_once() {
 /// settings again. Of two that look at the same moment one rotates.
 #[tokio::test]
 async fn the_schedule_needs_no_restart() {
-    let nodes = Nodes::start(&[]).await;
-    let client = service(&nodes.a).await;
-    let first = signing_key(&nodes.a, &client).await;
-    nodes
-        .a
-        .database()
-        .batch_execute("UPDATE signing_keys SET changed_at = now() - interval '91 days'")
-        .expect("ninety-one days");
-    for node in [&nodes.a, &nodes.b] {
+    let old = Old::start().await;
+    for node in [&old.nodes.a, &old.nodes.b] {
         node.signal(Signal::HUP);
     }
-    let second = within("the schedule rotates on a node that runs", async || {
-        let kid = signing_key(&nodes.a, &client).await;
-        (kid != first).then_some(kid)
-    })
-    .await;
-    within("  on both nodes", async || (signing_key(&nodes.b, &client).await == second).then_some(())).await;
-    let rotated = "audit WHERE event = 'key.rotated' AND actor_kind = 'system'";
-    within("  for both algorithms", async || (count(&nodes.a, rotated) == 2).then_some(())).await;
-    assert!(published(&nodes.b, "ES256").await.contains(&first));
+    old.is_rotated().await;
 }
 
 /// stored keys are sealed anew under the newest secret key, once; the older one is then not needed, and what the
