@@ -1,9 +1,13 @@
 //! Everything an administrator sets of a client, checked as a whole.
 
+mod checks;
+#[cfg(test)]
+mod tests;
+
 use signet_oidc::{
     client::{
         ApplicationType, Client, ClientAuth, ClientMetadata, ClientSecret, ClientSource, GRANT_CLIENT, GRANT_CODE,
-        GRANT_IMPLICIT, GRANT_REFRESH, GRANT_TYPES, ResponseType, check_redirect_uri, is_local_redirect,
+        GRANT_IMPLICIT, GRANT_REFRESH, ResponseType, is_local_redirect,
     },
     id::{ClientId, ClientKey},
     policy::{ClientPolicy, PkceRule, RefreshRotation, RequestObjects},
@@ -11,15 +15,9 @@ use signet_oidc::{
     scope::{self, Scopes},
     secret::Secret,
 };
-use url::Url;
 
 use super::{ClientChange, NewClient, members};
 use crate::admin::AdminError;
-
-/// The greatest number of URIs of a kind.
-const MAX_URIS: usize = 50;
-/// The greatest number of scopes.
-const MAX_SCOPES: usize = 200;
 
 /// What an administrator sets of a client. Equal settings are the same client to everybody else.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,11 +127,11 @@ impl Settings {
 
     /// Every check, in order. Answers the settings as they are stored.
     pub fn check(self, realm: &Realm) -> Result<Self, AdminError> {
-        let name = check_name(self.name)?;
-        let redirect_uris = check_uris("redirect_uris", self.redirect_uris)?;
-        let post_logout_redirect_uris = check_uris("post_logout_redirect_uris", self.post_logout_redirect_uris)?;
-        let grant_types = check_grant_types(&self.grant_types)?;
-        let scope = check_scope(&self.scope)?;
+        let name = checks::name(self.name)?;
+        let redirect_uris = checks::uris("redirect_uris", self.redirect_uris)?;
+        let post_logout_redirect_uris = checks::uris("post_logout_redirect_uris", self.post_logout_redirect_uris)?;
+        let grant_types = checks::grant_types(&self.grant_types)?;
+        let scope = checks::scope(&self.scope)?;
         if !ClientAuth::METHODS.contains(&&*self.auth_method) {
             let known = ClientAuth::METHODS.join(", ");
             return Err(wrong("token_endpoint_auth_method", format!("{:?}: use one of {known}.", self.auth_method)));
@@ -149,7 +147,7 @@ impl Settings {
             ));
         }
         if let Some(audience) = &self.default_audience {
-            check_audience(audience, realm)?;
+            checks::audience(audience, realm)?;
         }
         let settings = Self { name, redirect_uris, post_logout_redirect_uris, grant_types, scope, ..self };
         // How they go together is asked of a client that has them.
@@ -280,168 +278,5 @@ fn blank(id: ClientId, auth: ClientAuth) -> Client {
         metadata: ClientMetadata::default(),
         generation: 0,
         disabled: false,
-    }
-}
-
-fn check_name(name: String) -> Result<String, AdminError> {
-    let trimmed = name.trim();
-    if trimmed.is_empty() || trimmed.chars().count() > 200 || trimmed.chars().any(char::is_control) {
-        return Err(wrong("client_name", "Use 1 to 200 characters, no control characters."));
-    }
-    Ok(if trimmed.len() == name.len() { name } else { trimmed.to_owned() })
-}
-
-/// Protocol R3; each once, in the order given.
-fn check_uris(field: &'static str, uris: Vec<String>) -> Result<Vec<String>, AdminError> {
-    if uris.len() > MAX_URIS {
-        return Err(wrong(field, format!("Register at most {MAX_URIS} URIs.")));
-    }
-    let mut kept: Vec<String> = Vec::with_capacity(uris.len());
-    for uri in uris {
-        check_redirect_uri(&uri).map_err(|error| wrong(field, format!("{uri:?}: {}.", error.description)))?;
-        if !kept.contains(&uri) {
-            kept.push(uri);
-        }
-    }
-    Ok(kept)
-}
-
-/// Known ones, each once, in the order discovery lists them.
-fn check_grant_types(given: &[String]) -> Result<Vec<String>, AdminError> {
-    let known = || GRANT_TYPES.join(", ");
-    if let Some(unknown) = given.iter().find(|name| !GRANT_TYPES.contains(&name.as_str())) {
-        return Err(wrong("grant_types", format!("{unknown:?}: use one of {}.", known())));
-    }
-    if given.is_empty() {
-        return Err(wrong("grant_types", format!("Give at least one of {}.", known())));
-    }
-    Ok(GRANT_TYPES
-        .iter()
-        .filter(|name| given.iter().any(|given| given == *name))
-        .map(|&name| name.to_owned())
-        .collect())
-}
-
-/// RFC 6749 §3.3, sorted.
-fn check_scope(scope: &str) -> Result<String, AdminError> {
-    let scopes: Scopes = scope.parse().map_err(|error| wrong("scope", format!("{scope:?}: {error}.")))?;
-    if scopes.iter().count() > MAX_SCOPES || scopes.iter().any(|scope| scope.len() > 256) {
-        return Err(wrong("scope", format!("Give at most {MAX_SCOPES} scopes of at most 256 bytes.")));
-    }
-    Ok(scopes.to_string())
-}
-
-/// RFC 8707 §2: an absolute URI without a fragment.
-fn check_audience(audience: &str, realm: &Realm) -> Result<(), AdminError> {
-    if audience.len() > 2_048 || !audience.bytes().all(|byte| byte.is_ascii_graphic()) || audience.contains('#') {
-        return Err(wrong(
-            "default_audience",
-            "Use at most 2048 bytes of ASCII, without spaces and without a fragment.",
-        ));
-    }
-    if Url::parse(audience).is_err() {
-        return Err(wrong("default_audience", "Use an absolute URI, such as https://api.example/."));
-    }
-    if audience == realm.issuer {
-        return Err(wrong("default_audience", "The issuer is no API: the scope `openid` gives access to userinfo."));
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use signet_oidc::{id::RealmId, policy::Policy};
-
-    use super::*;
-
-    fn realm() -> Realm {
-        Realm {
-            id: RealmId(1),
-            issuer: "https://id.example".to_owned(),
-            development: false,
-            registration_open: false,
-            policy: Policy::default(),
-        }
-    }
-
-    fn good() -> NewClient {
-        NewClient {
-            client_name: " App ".to_owned(),
-            redirect_uris: vec!["https://app.example/cb".to_owned(), "https://app.example/cb".to_owned()],
-            ..NewClient::default()
-        }
-    }
-
-    fn checked(new: NewClient) -> Result<Settings, AdminError> {
-        Settings::of_new(new)?.check(&realm())
-    }
-
-    /// R-37: defaults are filled in, and what is stored is the same whatever order it was given in.
-    #[test]
-    fn settings_are_stored_in_one_form() {
-        let stored = checked(good()).unwrap();
-        assert_eq!((stored.name.as_str(), stored.redirect_uris.len()), ("App", 1));
-        assert_eq!(stored.scope, "address email offline_access openid phone profile");
-        let turned = NewClient {
-            grant_types: Some(vec!["refresh_token".to_owned(), "authorization_code".to_owned()]),
-            scope: Some("profile openid email phone  address offline_access".to_owned()),
-            token_endpoint_auth_method: Some("client_secret_basic".to_owned()),
-            ..good()
-        };
-        assert_eq!(checked(turned).unwrap().differences(&stored), Vec::<String>::new());
-        let native = NewClient { redirect_uris: vec!["com.example.app:/cb".to_owned()], ..good() };
-        assert_eq!(checked(native).unwrap().application_type, ApplicationType::Native);
-    }
-
-    /// R-37: what cannot be is refused with the member's name.
-    #[test]
-    fn wrong_members_are_named() {
-        let text = |text: &str| Some(text.to_owned());
-        let types = |types: &[&str]| Some(types.iter().map(|&name| name.to_owned()).collect());
-        for (bad, field) in [
-            (NewClient { client_name: " ".to_owned(), ..good() }, "client_name"),
-            (NewClient { client_name: "a\u{7}".to_owned(), ..good() }, "client_name"),
-            (NewClient { client_name: "x".repeat(201), ..good() }, "client_name"),
-            (NewClient { redirect_uris: vec![], ..good() }, "redirect_uris"),
-            (NewClient { redirect_uris: vec!["http://app.example/".to_owned()], ..good() }, "redirect_uris"),
-            (NewClient { redirect_uris: vec!["https://a.example/".to_owned(); 51], ..good() }, "redirect_uris"),
-            (
-                NewClient { post_logout_redirect_uris: vec!["javascript:1".to_owned()], ..good() },
-                "post_logout_redirect_uris",
-            ),
-            (NewClient { grant_types: types(&["magic"]), ..good() }, "grant_types"),
-            (NewClient { grant_types: types(&[]), ..good() }, "grant_types"),
-            (
-                NewClient {
-                    grant_types: types(&["client_credentials"]),
-                    token_endpoint_auth_method: text("none"),
-                    ..good()
-                },
-                "grant_types",
-            ),
-            (NewClient { scope: text("a\"b"), ..good() }, "scope"),
-            (NewClient { scope: text(&"x".repeat(257)), ..good() }, "scope"),
-            (NewClient { token_endpoint_auth_method: text("magic"), ..good() }, "token_endpoint_auth_method"),
-            (NewClient { default_audience: text("api"), ..good() }, "default_audience"),
-            (NewClient { default_audience: text("https://api.example/#x"), ..good() }, "default_audience"),
-            (NewClient { default_audience: text("https://id.example"), ..good() }, "default_audience"),
-        ] {
-            match checked(bad.clone()) {
-                Err(AdminError::Invalid(refusal)) => assert_eq!(refusal.field, Some(field), "{bad:?}"),
-                other => panic!("{bad:?}: {other:?}"),
-            }
-        }
-    }
-
-    /// R-37: a change touches what it names, and `null` takes the audience away.
-    #[test]
-    fn changes_are_partial() {
-        let stored = checked(NewClient { default_audience: Some("https://api.example".to_owned()), ..good() }).unwrap();
-        let change: ClientChange = serde_json::from_str(r#"{"client_name": "New", "default_audience": null}"#).unwrap();
-        assert_eq!(stored.clone().with(change).unwrap().differences(&stored), ["client_name", "default_audience"]);
-        let nothing: ClientChange = serde_json::from_str("{}").unwrap();
-        assert_eq!(stored.clone().with(nothing).unwrap(), stored);
-        let other: ClientChange = serde_json::from_str(r#"{"client_id": "other"}"#).unwrap();
-        assert!(stored.with(other).is_err(), "the identifier stays");
     }
 }
