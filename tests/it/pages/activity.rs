@@ -61,16 +61,36 @@ async fn each_sees_what_is_their_own() {
         assert!(page.body.contains(expected), "{expected}\n{}", page.body);
     }
     assert!(!page.body.contains("operator") && !page.body.contains("uid:"), "{}", page.body);
-    assert!(!page.body.contains(&scene.client.id), "{}", page.body);
+    assert!(!page.body.contains("Test application"), "{}", page.body);
 
     let page = his.get(PATH).await.page();
-    assert!(page.body.contains(SUCCEEDED) && page.body.contains(&scene.client.id), "{}", page.body);
+    assert!(page.body.contains(SUCCEEDED) && page.body.contains("Test application"), "{}", page.body);
     for foreign in [FAILED, "By somebody who was not signed in", "was given a role"] {
         assert!(!page.body.contains(foreign), "{foreign}\n{}", page.body);
     }
 
     let mut nobody = scene.browser();
     assert!(flow::is_sign_in(&nobody.get(PATH).await.page()));
+}
+
+/// an application is told by its name, as text, at no further statement however long the list is.
+#[tokio::test]
+async fn applications_are_told_by_name() {
+    let spec = ClientSpec { name: "<b>Ledger & Sons</b>".to_owned(), ..ClientSpec::confidential() };
+    let scene = Scene::with(spec).await;
+    let ada = scene.signet.user("ada").await;
+    let mut browser = signed_in(&scene.signet, &ada).await;
+    let before = browser.get(PATH).await.page();
+    for request in [scene.request(), scene.request(), scene.request()] {
+        let code = flow::code(&scene.signet, &mut browser, &request, &ada).await;
+        flow::granted(scene.exchange(&code, &request.verifier).await).await;
+    }
+    let page = browser.get(PATH).await.page();
+    let named = "application <span class=\"name\">&#60;b&#62;Ledger &#38; Sons&#60;/b&#62;</span>";
+    assert!(page.body.matches(named).count() >= 6, "{}", page.body);
+    assert!(!page.body.contains("<b>") && !page.body.contains(&scene.client.id), "{}", page.body);
+    let taken = [&before, &page].map(|page| flow::statements(&page.headers));
+    assert_eq!(taken[0], taken[1], "{}", page.body);
 }
 
 /// a long list comes in parts, each row once; what is no end of a page is refused.

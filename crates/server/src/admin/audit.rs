@@ -12,7 +12,7 @@ use signet_storage::{
     Store,
     audit::{
         archive as files,
-        query::{Filter, Order, Place},
+        query::{Filter, Named, Order, Place},
         verify::{self, Report},
     },
 };
@@ -28,8 +28,8 @@ use crate::{audit::upkeep, entropy};
 /// The size of a page that is not asked for.
 const PAGE: i64 = 50;
 
-fn cursor(view: &AuditView) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{}.{}", view.at.timestamp_micros(), view.id.simple()))
+fn cursor((at, id): Place) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{}.{}", at.timestamp_micros(), id.simple()))
 }
 
 fn place(cursor: &str) -> Option<Place> {
@@ -80,6 +80,17 @@ pub async fn list(desk: &Desk, query: AuditQuery) -> Result<AuditPage, AdminErro
 }
 
 async fn page(store: &Store, filter: Filter, order: Order, limit: Option<i64>) -> Result<AuditPage, AdminError> {
+    let (rows, next) = rows(store, filter, order, limit).await?;
+    Ok(AuditPage { items: rows.into_iter().map(AuditView::from).collect(), next })
+}
+
+/// Rows, and where the page after them begins.
+async fn rows(
+    store: &Store,
+    filter: Filter,
+    order: Order,
+    limit: Option<i64>,
+) -> Result<(Vec<Named>, Option<String>), AdminError> {
     let limit = limit.unwrap_or(PAGE);
     if !(1..=500).contains(&limit) {
         return Err(AdminError::invalid("invalid_limit", "limit", "Give a number from 1 to 500."));
@@ -87,13 +98,12 @@ async fn page(store: &Store, filter: Filter, order: Order, limit: Option<i64>) -
     // Text with a control character is in no row, and the database would refuse it.
     let texts = [&filter.event, &filter.result, &filter.client, &filter.object, &filter.request];
     if texts.into_iter().flatten().any(|text| text.chars().any(char::is_control)) {
-        return Ok(AuditPage { items: Vec::new(), next: None });
+        return Ok((Vec::new(), None));
     }
     let rows = store.read(move |tx| tx.audit_rows(filter, order, limit)).await?;
     let full = i64::try_from(rows.len()) == Ok(limit);
-    let items: Vec<AuditView> = rows.into_iter().map(AuditView::from).collect();
-    let next = items.last().filter(|_| full).map(cursor);
-    Ok(AuditPage { items, next })
+    let next = rows.last().filter(|_| full).map(|last| cursor((last.entry.at, last.entry.id)));
+    Ok((rows, next))
 }
 
 /// Rows linked after a place in the chain: what follows the log misses none, however late it was committed.

@@ -243,6 +243,8 @@ pub struct ActivityLine {
     /// The same for machines.
     pub at_machine: String,
     /// With which application.
+    pub client_name: Option<String>,
+    /// Its identifier, shown where it has no name.
     pub client_id: Option<String>,
     /// On what else.
     pub object: Option<String>,

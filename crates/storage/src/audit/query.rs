@@ -63,6 +63,9 @@ pub struct Named {
     /// The client's public id.
     #[diesel(sql_type = Nullable<Text>)]
     pub client_id: Option<String>,
+    /// The client's name.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub client_name: Option<String>,
     /// The acting client's public id.
     #[diesel(sql_type = Nullable<Text>)]
     pub actor_client_id: Option<String>,
@@ -99,8 +102,8 @@ impl QueryFragment<Pg> for Question {
         out.push_sql("SELECT ");
         out.push_sql(COLUMNS);
         out.push_sql(
-            ", c.client_id AS client_id, ac.client_id AS actor_client_id, u.username AS subject_name, \
-             au.username AS actor_name FROM ",
+            ", c.client_id AS client_id, c.name AS client_name, ac.client_id AS actor_client_id, \
+             u.username AS subject_name, au.username AS actor_name FROM ",
         );
         out.push_sql(TABLES);
         out.push_sql(

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use signet_identity::UserId;
 use signet_storage::{
     Store,
-    audit::query::{Filter, Order},
+    audit::query::{Filter, Named, Order},
 };
 use utoipa::ToSchema;
 
-use super::{AuditPage, AuditView, page, place};
+use super::{AuditView, place, rows};
 use crate::admin::AdminError;
 
 /// What an account sees of itself.
@@ -26,6 +26,8 @@ pub struct Activity {
     pub by: String,
     /// With which client.
     pub client_id: Option<String>,
+    /// Its name.
+    pub client_name: Option<String>,
     /// What the person did it to.
     pub object: Option<String>,
     /// From which address, unless an administrator did it.
@@ -51,11 +53,15 @@ pub async fn activity_of(store: &Store, user: UserId, after: Option<&str>) -> Re
         })
         .transpose()?;
     let filter = Filter { person: Some(user.0), ..Filter::default() };
-    let AuditPage { items, next } = page(store, filter, Order::Newest(after), None).await?;
-    Ok(ActivityPage { items: items.into_iter().map(|view| seen_by(user, view)).collect(), next })
+    let (rows, next) = rows(store, filter, Order::Newest(after), None).await?;
+    let seen = |mut row: Named| {
+        let client_name = row.client_name.take();
+        seen_by(user, row.into(), client_name)
+    };
+    Ok(ActivityPage { items: rows.into_iter().map(seen).collect(), next })
 }
 
-pub(super) fn seen_by(user: UserId, view: AuditView) -> Activity {
+pub(super) fn seen_by(user: UserId, view: AuditView, client_name: Option<String>) -> Activity {
     let own = view.actor.user == Some(user.0);
     let by = match view.actor.kind.as_str() {
         "user" if own => "self",
@@ -70,6 +76,7 @@ pub(super) fn seen_by(user: UserId, view: AuditView) -> Activity {
         result: view.result,
         by: by.to_owned(),
         client_id: view.client_id.filter(|_| !foreign),
+        client_name: client_name.filter(|_| !foreign),
         object: view.object.filter(|_| own),
         address: view.address.filter(|_| !foreign),
         user_agent: view.user_agent.filter(|_| !foreign),

@@ -45,12 +45,12 @@ fn an_account_sees_no_other_person() {
         ("client", None, "client", true),
         ("anonymous", None, "anonymous", true),
     ] {
-        let seen = seen_by(me, view(kind, user));
+        let seen = seen_by(me, view(kind, user), Some("Front desk".to_owned()));
         assert_eq!((&*seen.by, seen.address.is_some()), (by, shown), "{kind}");
         assert_eq!(seen.object.is_some(), by == "self", "{kind}");
         let text = serde_json::to_string(&seen).unwrap();
         assert!(!text.contains("root") && !text.contains("uid:0"), "{text}");
-        assert_eq!(text.contains("console"), shown, "{text}");
+        assert_eq!((text.contains("console"), text.contains("Front desk")), (shown, shown), "{text}");
     }
 }
 
@@ -58,7 +58,7 @@ fn an_account_sees_no_other_person() {
 #[test]
 fn cursors() {
     let view = view("user", None);
-    assert_eq!(place(&cursor(&view)), Some((view.at, view.id)));
+    assert_eq!(place(&cursor((view.at, view.id))), Some((view.at, view.id)));
     let id = view.id.simple();
     // The last two lie in the years -10706 and 14645.
     let numbers = ["99999999999999999999", "-400000000000000000", "400000000000000000"];

@@ -111,7 +111,7 @@ pub struct AuditPage {
 
 impl From<Named> for AuditView {
     fn from(named: Named) -> Self {
-        let Named { entry, client_id, actor_client_id, subject_name, actor_name } = named;
+        let Named { entry, client_id, client_name: _, actor_client_id, subject_name, actor_name } = named;
         Self {
             id: entry.id,
             at: entry.at,

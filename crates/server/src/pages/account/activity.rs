@@ -90,6 +90,7 @@ fn line(activity: Activity) -> ActivityLine {
         },
         at: moment(activity.at),
         at_machine: activity.at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        client_name: activity.client_name,
         client_id: activity.client_id,
         object: activity.object,
         address: activity.address,

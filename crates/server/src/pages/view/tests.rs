@@ -45,12 +45,14 @@ fn activity() -> RecentActivity {
         by: HOSTILE,
         at: h(),
         at_machine: h(),
+        client_name: Some(h()),
         client_id: Some(h()),
         object: Some(h()),
         address: Some(h()),
         user_agent: Some(h()),
     };
-    RecentActivity { page: page(), account: h(), lines: vec![line], next_href: Some(h()) }
+    let unnamed = ActivityLine { client_name: None, ..line.clone() };
+    RecentActivity { page: page(), account: h(), lines: vec![line, unnamed], next_href: Some(h()) }
 }
 
 /// All pages, every field hostile, every part present.
