@@ -131,6 +131,33 @@ async fn a_second_instance_on_the_same_data_is_refused() {
     assert!(signs_in(&first, &admin()).await);
 }
 
+/// R-69a: a command finds an installation and makes none: where there is none it says so, and leaves nothing behind. The
+/// server makes it.
+#[tokio::test]
+async fn commands_make_no_installation() {
+    let mut signet = Signet::prepare(Database::Embedded, &[]);
+    let data = signet.data_dir();
+    for empty in [false, true] {
+        if empty {
+            std::fs::create_dir(&data).expect("an empty directory");
+        }
+        for arguments in [&["client", "list"][..], &["role", "create", "editor"], &["keys", "rotate"]] {
+            let output = signet.cli(arguments).await;
+            let said = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+            for expected in [data.to_str().expect("UTF-8"), "holds no installation", "--data-dir", "signet serve"] {
+                assert!(said.contains(expected), "{expected}: {said}");
+            }
+        }
+        assert_eq!(data.exists(), empty);
+    }
+    assert_eq!(std::fs::read_dir(&data).expect("the directory").count(), 0);
+    signet.restart().await;
+    signet.terminate().await;
+    let output = signet.cli(&["client", "list"]).await;
+    assert!(output.status.success(), "{output:?}");
+}
+
 /// a taken port, an unusable data directory, an http issuer and an unreachable database: one clear line each.
 #[tokio::test]
 async fn what_prevents_the_start_is_one_clear_line() {

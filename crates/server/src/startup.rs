@@ -118,18 +118,18 @@ pub struct Opened {
     pub embedded: Option<std::sync::Arc<signet_storage::embedded::EmbeddedDatabase>>,
 }
 
-/// Whether opening brings the schema up to date.
+/// What opening makes and brings up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Migrate {
-    /// Yes: the server.
+    /// Everything: the server.
     Always,
-    /// Only where there is no schema yet: other commands.
+    /// A schema only where there is none yet, and no embedded database: other commands.
     WhenEmpty,
 }
 
 /// Opens the database of `config`, migrated and complete. `progress` gets a line for what takes over a second.
 pub fn open(config: &Config, migrate: Migrate, progress: &dyn Fn(&str)) -> Result<Opened, StartError> {
-    let (url, engine, embedded) = database(config, progress)?;
+    let (url, engine, embedded) = database(config, migrate, progress)?;
     let data_dir = fs::canonicalize(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
     let sealer = sealer(config, &data_dir)?;
     let mut conn = bootstrap::connect(&url)?;
@@ -163,7 +163,7 @@ pub fn open(config: &Config, migrate: Migrate, progress: &dyn Fn(&str)) -> Resul
 
 /// Runs migrations only. Answers the names of those that ran.
 pub fn migrate(config: &Config, progress: &dyn Fn(&str)) -> Result<Vec<String>, StartError> {
-    let (url, _, embedded) = database(config, progress)?;
+    let (url, _, embedded) = database(config, Migrate::Always, progress)?;
     let mut conn = bootstrap::connect(&url)?;
     let ran = bootstrap::migrate(&mut conn, Direction::Up)?;
     drop(conn);
@@ -188,17 +188,25 @@ fn server(config: &Config, url: &str) -> Zeroizing<String> {
 #[cfg(feature = "embedded")]
 fn database(
     config: &Config,
+    migrate: Migrate,
     progress: &dyn Fn(&str),
 ) -> Result<(Zeroizing<String>, Engine, Option<Embedded>), StartError> {
     if let Some(url) = &config.database_url {
         return Ok((server(config, url), Engine::Server, None));
     }
-    let embedded = Embedded::start(&config.data_dir, progress)?;
+    let embedded = match migrate {
+        Migrate::Always => Embedded::start(&config.data_dir, progress)?,
+        Migrate::WhenEmpty => Embedded::start_existing(&config.data_dir, progress)?,
+    };
     Ok((Zeroizing::new(embedded.url().to_owned()), Engine::Embedded, Some(embedded)))
 }
 
 #[cfg(not(feature = "embedded"))]
-fn database(config: &Config, _: &dyn Fn(&str)) -> Result<(Zeroizing<String>, Engine, Option<Embedded>), StartError> {
+fn database(
+    config: &Config,
+    _: Migrate,
+    _: &dyn Fn(&str),
+) -> Result<(Zeroizing<String>, Engine, Option<Embedded>), StartError> {
     match &config.database_url {
         Some(url) => Ok((server(config, url), Engine::Server, None)),
         None => Err(StartError::NoDatabase),

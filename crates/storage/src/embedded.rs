@@ -37,11 +37,14 @@ use diesel::{PgConnection, QueryResult, RunQueryDsl as _};
 pub use error::EmbeddedError;
 pub use maintenance::Maintenance;
 
-use crate::data_dir;
+use crate::data_dir::{self, DataDirLock};
 use supervisor::{Running, Started, Supervisor};
 
 /// Starting takes this long before it is worth a line on the terminal.
 const WORTH_A_LINE: Duration = Duration::from_secs(1);
+
+/// The file in `run` whose holder has the database.
+const LOCK: &str = "database.lock";
 
 /// What an acknowledged commit survives, beyond the end of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +68,24 @@ impl EmbeddedDatabase {
     /// Starts the database in `data_dir`, makes the cluster first if there is none, and returns once a
     /// connection has answered. `progress` gets one line when that takes more than a second.
     pub fn start(data_dir: &Path, progress: &dyn Fn(&str)) -> Result<Self, EmbeddedError> {
-        let lock = data_dir::lock_named(data_dir, "database.lock")?;
+        Self::start_in(data_dir::lock_named(data_dir, LOCK)?, progress)
+    }
+
+    /// As [`EmbeddedDatabase::start`], but where there is no cluster none is made, and no directory either. While another
+    /// process holds the directory, that is the answer: it may be making one.
+    pub fn start_existing(data_dir: &Path, progress: &dyn Fn(&str)) -> Result<Self, EmbeddedError> {
+        let absent = || EmbeddedError::Absent { dir: data_dir.to_owned() };
+        if !cluster::exists(data_dir) && !data_dir.join("run").join(LOCK).exists() {
+            return Err(absent());
+        }
+        let lock = data_dir::lock_named(data_dir, LOCK)?;
+        if !cluster::exists(lock.path()) {
+            return Err(absent());
+        }
+        Self::start_in(lock, progress)
+    }
+
+    fn start_in(lock: DataDirLock, progress: &dyn Fn(&str)) -> Result<Self, EmbeddedError> {
         cache::check()?;
         let first = !cluster::exists(lock.path());
         let (supervisor, started) = Supervisor::spawn(lock)?;

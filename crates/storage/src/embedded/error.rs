@@ -11,6 +11,12 @@ pub enum EmbeddedError {
     /// The data directory is locked, unwritable or somebody else's.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
+    /// Nothing was ever kept there.
+    #[error("{} holds no installation: name the directory that does with --data-dir or SIGNET_DATA_DIR, a PostgreSQL server with DATABASE_URL, or start `signet serve` once to make a new one", .dir.display())]
+    Absent {
+        /// The data directory.
+        dir: PathBuf,
+    },
     /// There is no home directory, so no place for the engine's cache.
     #[error(
         "the embedded database needs a cache directory: set XDG_CACHE_HOME to a directory that only this user can write"
