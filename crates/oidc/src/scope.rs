@@ -135,6 +135,20 @@ mod tests {
         assert_eq!(scopes.to_string(), "email openid profile");
     }
 
+    /// A13, T6: what sets have in common, and what they hold together.
+    #[test]
+    fn sets() {
+        let of = |text: &str| text.parse::<Scopes>().unwrap();
+        let (few, more) = (of("openid email"), of("openid profile"));
+        assert_eq!(few.intersection(&more), of("openid"));
+        assert_eq!(few.union(&more), of("email openid profile"));
+        assert_eq!(few.clone().without("email"), of("openid"));
+        assert_eq!(["openid", "email"].map(str::to_owned).into_iter().collect::<Scopes>(), few);
+        assert!(few.covers(&of("email")) && !few.covers(&more) && few.covers(&Scopes::default()));
+        assert!(few.contains("email") && !few.contains("Email"));
+        assert!(Scopes::default().is_empty() && !few.is_empty());
+    }
+
     #[test]
     fn scopes_refuse_characters_outside_the_grammar() {
         for bad in ["a\"b", "a\\b", "a\nb", "é", "a\tb"] {

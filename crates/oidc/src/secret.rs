@@ -129,6 +129,19 @@ mod tests {
         let secret = Secret::new("hunter2");
         assert_eq!(format!("{secret:?}"), "Secret(…)");
         assert_eq!(format!("{:?}", secret.digest()), "Digest(…)");
+        assert_eq!(format!("{:?}", DerivationKey::new([7; 32])), "DerivationKey(…)");
+    }
+
+    /// What is stored is SHA-256 (the example of FIPS 180-2), and equals itself when it is read again.
+    #[test]
+    fn digests_are_read_again() {
+        let digest = Secret::new("abc").digest();
+        assert_eq!(digest.to_text(), "ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0");
+        assert_eq!(digest.as_bytes()[..4], [0xba, 0x78, 0x16, 0xbf]);
+        assert_eq!(Digest::from_slice(digest.as_bytes()), Some(digest));
+        assert_ne!(Digest::from_slice(&[0; 32]), Some(digest));
+        assert_eq!(Digest::from_slice(&[0; 31]), None);
+        assert!(same("a", "a") && !same("a", "b") && !same("a", "ab"));
     }
 
     #[test]

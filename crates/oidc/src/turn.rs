@@ -75,4 +75,25 @@ mod tests {
         assert!(all.iter().all(|one| one.len() == 22 && !one.starts_with('-')));
         assert!(all.iter().any(|one| one.contains('-')), "only the beginning is special");
     }
+
+    /// A5: how many bits there are, and that no two are alike.
+    #[test]
+    fn what_is_drawn() {
+        let now = DateTime::from_timestamp_millis(1_800_000_000_123).unwrap();
+        let mut turn = Turn::new(now, [0; 32]);
+        assert_eq!(turn.now(), now);
+        let (first, second) = (turn.secret(), turn.secret());
+        assert_eq!(first.expose().len(), 43);
+        assert_ne!(first, second);
+        assert_eq!(turn.mac_secret().expose().len(), 86);
+        let (a, b) = (turn.uuid(), turn.uuid());
+        assert_ne!(a, b);
+        for one in [a, b] {
+            let (seconds, nanos) = one.get_timestamp().unwrap().to_unix();
+            assert_eq!((one.get_version_num(), seconds, nanos), (7, 1_800_000_000, 123_000_000));
+        }
+        assert_ne!(turn.bytes::<16>(), [0; 16]);
+        let next = turn.rng().next_u64();
+        assert_ne!(turn.rng().next_u64(), next);
+    }
 }

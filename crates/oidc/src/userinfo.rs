@@ -52,7 +52,10 @@ pub fn answer(subject: &str, release: &Release<'_>, person: &Person) -> Map<Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::Params;
+    use crate::{
+        call::Params,
+        fixtures::{access_claims, realm},
+    };
 
     fn call(method: &str, authorization: Option<&str>, params: &str) -> Call {
         Call {
@@ -74,5 +77,21 @@ mod tests {
         assert_eq!(token(&call("GET", None, "access_token=t")), Ok(None));
         assert_eq!(token(&call("GET", Some("Basic t"), "")), Ok(None));
         assert!(token(&call("POST", Some("Bearer t"), "access_token=t")).is_err());
+        assert!(token(&call("POST", None, "access_token=t&access_token=t")).is_err());
+        assert_eq!(token(&call("POST", Some("Bearer"), "")), Ok(Some(String::new())), "no token is no good token");
+    }
+
+    /// U1: the token is for the issuer and holds the scope; each refusal has its code.
+    #[test]
+    fn what_a_token_permits() {
+        let token =
+            |aud: &str, scope: &str| AccessClaims { aud: vec![aud.into()], scope: scope.into(), ..access_claims() };
+        let permitted = |aud: &str, scope: &str| {
+            permit(&token(aud, scope), &realm(), "openid").map(|scopes| scopes.to_string()).map_err(|error| error.code)
+        };
+        assert_eq!(permitted("https://op.example", "profile openid"), Ok("openid profile".to_owned()));
+        assert_eq!(permitted("https://op.example/", "openid"), Err(ErrorCode::InvalidToken));
+        assert_eq!(permitted("https://op.example", "profile"), Err(ErrorCode::InsufficientScope));
+        assert_eq!(permitted("https://op.example", "a\"b"), Err(ErrorCode::InsufficientScope));
     }
 }
