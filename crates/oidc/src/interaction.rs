@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{authorize::AuthorizeRequest, id::InteractionId, secret::Digest};
 
 /// The version of the sealed form. Any other version leads to a page that asks to start again.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// Sealed values longer than this are stored, and only their id travels.
 pub const SEALED_LIMIT: usize = 3_072;

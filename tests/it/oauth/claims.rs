@@ -130,10 +130,15 @@ async fn pairwise_subjects() {
     let hinted = scene.request().with("prompt", "none").with("id_token_hint", flow::member(&tokens, "id_token"));
     let callback = browser.get(hinted.url(signet)).await.left();
     assert!(flow::parameter(&callback, "code").is_some(), "{callback}");
-    let named = json!({"id_token": {"sub": {"value": "somebody else"}}});
-    let callback =
-        browser.get(scene.request().with("prompt", "none").with("claims", &claims(&named)).url(signet)).await;
-    assert_eq!(flow::parameter(&callback.left(), "error").as_deref(), Some("login_required"));
+    for (rule, error) in [
+        (json!({"value": "somebody else"}), Some("login_required")),
+        (json!({"values": ["somebody else", "nobody"]}), Some("login_required")),
+        (json!({"values": ["somebody else", own]}), None),
+    ] {
+        let named = claims(&json!({"id_token": {"sub": rule}}));
+        let callback = browser.get(scene.request().with("prompt", "none").with("claims", &named).url(signet)).await;
+        assert_eq!(flow::parameter(&callback.left(), "error").as_deref(), error, "{rule}");
+    }
 
     // locking the account ends the tokens that carry this subject too.
     assert!(scene.accepts(&tokens).await);

@@ -86,14 +86,14 @@ pub fn read(
     let challenge = pkce(params, client, response_type).map_err(refuse)?;
     let prompt = Prompts::parse(params.get("prompt")).map_err(refuse)?;
     let max_age = max_age(params).map_err(refuse)?.or(client.metadata.default_max_age);
-    let asked = params.get("scope").unwrap_or_default().parse::<Scopes>().map_err(|_| refuse(bad_scope()))?;
+    let asked = params.get("scope").unwrap_or_default().parse::<Scopes>().unwrap_or_default();
     let scopes = engine::negotiate(client, &delivery.redirect_uri, &asked).map_err(refuse)?;
     // OIDC Core §11: without a code nothing is given that lasts.
     let scopes = if response_type.code { scopes } else { scopes.without(OFFLINE_ACCESS) };
     let resources = resources(params, client).map_err(refuse)?;
     let claims = claims(params, client, &scopes).map_err(refuse)?;
     let hinted = expected_subject.map_err(refuse)?;
-    let expected_subject = one_subject(hinted, &claims).map_err(refuse)?;
+    let expected_subjects = expected_subjects(hinted, &claims).map_err(refuse)?;
     let acr = acr(params, client, &claims);
 
     Ok(AuthorizeRequest {
@@ -112,7 +112,7 @@ pub fn read(
         prompt,
         max_age,
         login_hint: params.get("login_hint").filter(|hint| hint.len() <= 254).map(str::to_owned),
-        expected_subject,
+        expected_subjects,
     })
 }
 
@@ -298,19 +298,28 @@ fn claims(params: &Params, client: &Client, scopes: &Scopes) -> Result<ClaimsReq
     Ok(asked)
 }
 
-/// OIDC Core §3.1.2.1, §5.5.1: the one subject that `id_token_hint` and `claims` name; they cannot name two.
-fn one_subject(hinted: Option<String>, claims: &ClaimsRequest) -> Result<Option<String>, OAuthError> {
-    let mut named = hinted;
+/// OIDC Core §3.1.2.1, §5.5.1: the subjects that `id_token_hint` and both places of `claims` leave; empty where anyone will
+/// do. That they leave nobody is an error.
+fn expected_subjects(hinted: Option<String>, claims: &ClaimsRequest) -> Result<Vec<String>, OAuthError> {
+    let mut left: Vec<String> = hinted.into_iter().collect();
     for place in [&claims.id_token, &claims.userinfo] {
         let Some(Some(rule)) = place.get("sub") else { continue };
-        let Some(value) = rule.value.as_ref() else { continue };
-        let wrong = || OAuthError::invalid_request("claims asks for a sub that is not text, or for two different ones");
-        let asked = value.as_str().ok_or_else(wrong)?;
-        if named.get_or_insert_with(|| asked.to_owned()) != asked {
+        let wanted = rule.wanted();
+        if wanted.is_empty() {
+            continue;
+        }
+        let wrong = || OAuthError::invalid_request("claims asks for a sub that is not text, or for different ones");
+        let asked: Vec<&str> = wanted.iter().map(|value| value.as_str()).collect::<Option<_>>().ok_or_else(wrong)?;
+        if left.is_empty() {
+            left = asked.into_iter().map(str::to_owned).collect();
+        } else {
+            left.retain(|subject| asked.contains(&subject.as_str()));
+        }
+        if left.is_empty() {
             return Err(wrong());
         }
     }
-    Ok(named)
+    Ok(left)
 }
 
 /// OIDC Core §3.1.2.1, §5.5.1.1: an `acr` in `claims` counts before `acr_values`, and that before the registered ones.

@@ -108,7 +108,7 @@ pub fn decide(request: &AuthorizeRequest, facts: &Facts<'_>, realm: &Realm, turn
         return ask(question, ErrorCode::LoginRequired, "the person must sign in again");
     }
     let subject = facts.client.subject_of(&session.account, facts.pairwise_key);
-    if request.expected_subject.as_ref().is_some_and(|expected| *expected != subject) {
+    if !request.expected_subjects.is_empty() && !request.expected_subjects.contains(&subject) {
         return ask(Question::SignIn, ErrorCode::LoginRequired, "someone else is signed in");
     }
     if !facts.client.admits(facts.roles) {

@@ -109,6 +109,6 @@ pub struct AuthorizeRequest {
     pub max_age: Option<u32>,
     /// Prefills the sign-in page.
     pub login_hint: Option<String>,
-    /// OIDC Core §3.1.2.1, §5.5: the subject of a verified `id_token_hint`, or the one that `claims` names.
-    pub expected_subject: Option<String>,
+    /// OIDC Core §3.1.2.1, §5.5: the subject of a verified `id_token_hint`, or those that `claims` names; anyone when empty.
+    pub expected_subjects: Vec<String>,
 }

@@ -1,5 +1,7 @@
 //! Tables for the authorization endpoint.
 
+mod bounds;
+
 use std::collections::HashMap;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -418,19 +420,43 @@ fn consent_covers_single_claims() {
 /// A9, A12: a `sub` in `claims` is the one person who may answer.
 #[test]
 fn a_subject_in_claims() {
-    let asked = |value: &str, hint: Option<&str>| {
-        let claims: String =
-            url::form_urlencoded::byte_serialize(format!(r#"{{"id_token":{{"sub":{{"value":{value}}}}}}}"#).as_bytes())
-                .collect();
+    let read_with = |claims: &str, hint: Option<&str>| {
+        let claims: String = url::form_urlencoded::byte_serialize(claims.as_bytes()).collect();
         let hint = hint.map(str::to_owned);
         read(&query(&format!("claims={claims}")), Some(&client()), Ok(hint), &realm())
-            .map(|request| request.expected_subject)
+            .map(|request| request.expected_subjects.join(" "))
             .ok()
     };
-    assert_eq!(asked(r#""ada""#, None), Some(Some("ada".to_owned())));
-    assert_eq!(asked(r#""ada""#, Some("ada")), Some(Some("ada".to_owned())));
-    assert_eq!(asked(r#""ada""#, Some("bob")), None);
-    assert_eq!(asked("1", None), None);
+    let asked = |rule: &str, hint: Option<&str>| read_with(&format!(r#"{{"id_token":{{"sub":{rule}}}}}"#), hint);
+    let found = |subjects: &str| Some(subjects.to_owned());
+    assert_eq!(asked("null", None), found(""));
+    assert_eq!(asked(r#"{"essential":true}"#, Some("ada")), found("ada"));
+    assert_eq!(asked(r#"{"value":"ada"}"#, None), found("ada"));
+    assert_eq!(asked(r#"{"value":"ada"}"#, Some("ada")), found("ada"));
+    assert_eq!(asked(r#"{"value":"ada"}"#, Some("bob")), None);
+    assert_eq!(asked(r#"{"value":1}"#, None), None);
+    assert_eq!(asked(r#"{"values":["ada","bob"]}"#, None), found("ada bob"));
+    assert_eq!(asked(r#"{"values":["ada","bob"]}"#, Some("bob")), found("bob"));
+    assert_eq!(asked(r#"{"values":["ada","bob"]}"#, Some("eve")), None);
+    assert_eq!(asked(r#"{"values":["ada",1]}"#, None), None);
+    let both = |userinfo: &str| {
+        let id_token = r#""id_token":{"sub":{"values":["ada","bob"]}}"#;
+        read_with(&format!(r#"{{{id_token},"userinfo":{{"sub":{{"value":"{userinfo}"}}}}}}"#), None)
+    };
+    assert_eq!((both("bob"), both("eve")), (found("bob"), None));
+}
+
+/// A9, A12: with several subjects asked for any of them will do, and nobody else.
+#[test]
+fn one_of_several_subjects() {
+    let next = |subjects: &str| {
+        let claims = format!(r#"{{"id_token":{{"sub":{{"values":{subjects}}}}}}}"#);
+        let claims: String = url::form_urlencoded::byte_serialize(claims.as_bytes()).collect();
+        let query = format!("claims={claims}&prompt=none");
+        asked(&run(&query, &client(), Some(session()), "openid email", Stage::Arrived))
+    };
+    assert_eq!(next(r#"["bob","subject"]"#), Ok(None));
+    assert_eq!(next(r#"["bob","eve"]"#), Err(ErrorCode::LoginRequired));
 }
 
 /// A11: an essential context that nobody reaches is an error; otherwise the best there is will do.

@@ -63,7 +63,7 @@ fn view(app: &App, held: Option<&Held>, browser: &Secret, username: String) -> S
         username,
         error: None,
         notice: held
-            .filter(|held| held.interaction.request.expected_subject.is_some())
+            .filter(|held| !held.interaction.request.expected_subjects.is_empty())
             .map(|_| "The application asks for one account in particular. Sign in with that one.".to_owned()),
     }
 }
