@@ -1,6 +1,7 @@
 //! Tables for the authorization endpoint.
 
 mod bounds;
+mod issue;
 
 use std::collections::HashMap;
 

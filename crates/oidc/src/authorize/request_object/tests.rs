@@ -1,6 +1,7 @@
 //! Tables for request objects.
 
 mod places;
+mod shape;
 
 use std::sync::OnceLock;
 
