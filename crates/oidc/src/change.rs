@@ -44,7 +44,16 @@ pub enum Change {
         /// The session that was used by this, and when it ends without further use.
         seen: Option<(SessionId, DateTime<Utc>)>,
     },
-    /// A token is answered again or a token that does not rotate was used.
+    /// A token that does not rotate was used.
+    UseRefresh {
+        /// The token, with when it ends from now on.
+        used: NewRefresh,
+        /// When the newest access token ends.
+        access_until: DateTime<Utc>,
+        /// The session that was used by this, and when it ends without further use.
+        seen: Option<(SessionId, DateTime<Utc>)>,
+    },
+    /// A token is answered again.
     RepeatRefresh {
         /// The grant.
         grant: GrantId,

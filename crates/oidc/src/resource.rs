@@ -56,15 +56,19 @@ impl Apis {
     }
 }
 
-/// RFC 8707 §2.2: the APIs a token request asks for; some of those that were granted, each once.
+/// RFC 8707 §2.2: the APIs a token is for: those the request asks for of what was granted, each once; without any, all that
+/// was granted. Empty where nothing was: then it is the client's own audience.
 ///
-/// `granted` is none where the client asks for itself: then it is what the registration allows.
+/// `granted` is none where the client asks for itself: then it is what the registration allows. What was granted once is no
+/// more than what the client may ask for today.
 pub fn asked(params: &Params, client: &Client, granted: Option<&[String]>) -> Result<Vec<String>, OAuthError> {
+    let left: Vec<String> =
+        granted.unwrap_or_default().iter().filter(|one| client.may_use_resource(one)).cloned().collect();
     let mut asked: Vec<String> = Vec::new();
     for one in params.all("resource") {
         let allowed = match granted {
             Some([]) => client.default_audience.as_deref() == Some(one),
-            Some(granted) => granted.iter().any(|granted| granted == one),
+            Some(_) => left.iter().any(|granted| granted == one),
             None => client.may_use_resource(one),
         };
         if !allowed {
@@ -75,7 +79,13 @@ pub fn asked(params: &Params, client: &Client, granted: Option<&[String]>) -> Re
             asked.push(one.to_owned());
         }
     }
-    Ok(asked)
+    if !asked.is_empty() {
+        return Ok(asked);
+    }
+    if left.is_empty() && granted.is_some_and(|granted| !granted.is_empty()) {
+        return Err(OAuthError::invalid_grant("what this was granted for is not open to this client any more"));
+    }
+    Ok(left)
 }
 
 #[cfg(test)]
@@ -124,7 +134,15 @@ mod tests {
         };
         let (orders, other) = ("resource=https%3A%2F%2Forders.example", "resource=https%3A%2F%2Fother.example");
         let granted = ["https://orders.example".to_owned()];
-        assert_eq!(ask("", Some(&granted)), Ok(vec![]));
+        assert_eq!(ask("", Some(&granted)), Ok(granted.to_vec()));
+        assert_eq!(ask("", Some(&[])), Ok(vec![]));
+        assert_eq!(ask("", None), Ok(vec![]));
+        // What was taken from the client meanwhile is gone from the grant too.
+        let taken = ["https://taken.example".to_owned()];
+        let both = [granted[0].clone(), taken[0].clone()];
+        assert_eq!(ask("", Some(&both)), Ok(granted.to_vec()));
+        assert_eq!(ask("", Some(&taken)), Err(ErrorCode::InvalidGrant));
+        assert_eq!(ask("resource=https%3A%2F%2Ftaken.example", Some(&both)), Err(ErrorCode::InvalidTarget));
         assert_eq!(ask(&format!("{orders}&{orders}"), Some(&granted)), Ok(granted.to_vec()));
         assert_eq!(ask(other, Some(&granted)), Err(ErrorCode::InvalidTarget));
         assert_eq!(ask(orders, Some(&[])), Err(ErrorCode::InvalidTarget));

@@ -81,6 +81,18 @@ mod tests {
         assert_eq!(token(&call("POST", Some("Bearer"), "")), Ok(Some(String::new())), "no token is no good token");
     }
 
+    /// U2: `sub` is the token's, whatever the claims of the person hold.
+    #[test]
+    fn whose_claims_they_are() {
+        let (client, request) = (crate::fixtures::client(), crate::claims::ClaimsRequest::default());
+        let scopes = "openid email".parse().unwrap();
+        let release = Release { client: &client, scopes: &scopes, request: &request };
+        let mut person = Person::default();
+        person.standard.email = Some("ada@example.org".into());
+        let told = answer("subject", &release, &person);
+        assert_eq!((&told["sub"], &told["email"]), (&"subject".into(), &"ada@example.org".into()));
+    }
+
     /// U1: the token is for the issuer and holds the scope; each refusal has its code.
     #[test]
     fn what_a_token_permits() {

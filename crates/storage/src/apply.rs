@@ -32,6 +32,7 @@ impl Apply<signet_oidc::Change> for Tx<'_> {
                 Change::RotateRefresh { spent, successor, access_until, seen } => {
                     self.rotate_refresh(&spent, &successor, (access_until, seen))?;
                 }
+                Change::UseRefresh { used, access_until, seen } => self.use_refresh(&used, (access_until, seen))?,
                 Change::RepeatRefresh { grant, access_until } => self.extend_access(grant, access_until)?,
                 Change::RevokeGrant { grant, at } => self.revoke_grant(grant, at)?,
                 Change::RevokeToken { jti, at, expires } => self.revoke_token(jti, at, expires)?,

@@ -30,8 +30,8 @@ type Token = (DateTime<Utc>, DateTime<Utc>, Option<DateTime<Utc>>);
 type Found = (GrantRow, Standing, String, PersonRow, Token, Option<DateTime<Utc>>);
 
 statement! {
-    /// Spends a refresh token, stores its successor, notes when the newest access token ends, and winds up the idle time
-    /// of the session: a refresh is use.
+    /// Spends a refresh token, stores its successor, notes when the last access token ends (an earlier one may live longer),
+    /// and winds up the idle time of the session: a refresh is use.
     RotateRefresh {
         realm: i64 => Int8,
         spent: Vec<u8> => Bytea,
@@ -46,11 +46,30 @@ statement! {
     }
     "WITH old AS (UPDATE refresh_tokens SET spent_at = {at}, successor = {successor} \
                   WHERE realm_id = {realm} AND hash = {spent}), \
-     granted AS (UPDATE grants SET access_until = {access_until}, ends_at = {expires} WHERE id = {grant}), \
+     granted AS (UPDATE grants SET access_until = GREATEST(access_until, {access_until}), ends_at = GREATEST(ends_at, {expires}) \
+                 WHERE id = {grant}), \
      seen AS (UPDATE sessions SET idle_expires_at = {idle_until} \
               WHERE id = {session} AND ended_at IS NULL AND idle_expires_at < {idle_until}) \
      INSERT INTO refresh_tokens (realm_id, hash, grant_id, client_key, issued_at, expires_at) \
      VALUES ({realm}, {successor}, {grant}, {client}, {at}, {expires})"
+}
+
+statement! {
+    /// A refresh token that does not rotate was used: it and its session are wound up.
+    UseRefresh {
+        realm: i64 => Int8,
+        hash: Vec<u8> => Bytea,
+        grant: Uuid => SqlUuid,
+        expires: DateTime<Utc> => Timestamptz,
+        access_until: DateTime<Utc> => Timestamptz,
+        session: Option<Uuid> => Nullable<SqlUuid>,
+        idle_until: DateTime<Utc> => Timestamptz,
+    }
+    "WITH granted AS (UPDATE grants SET access_until = GREATEST(access_until, {access_until}), ends_at = GREATEST(ends_at, {expires}) \
+                      WHERE id = {grant}), \
+     seen AS (UPDATE sessions SET idle_expires_at = {idle_until} \
+              WHERE id = {session} AND ended_at IS NULL AND idle_expires_at < {idle_until}) \
+     UPDATE refresh_tokens SET expires_at = GREATEST(expires_at, {expires}) WHERE realm_id = {realm} AND hash = {hash}"
 }
 
 impl Tx<'_> {
@@ -169,8 +188,29 @@ impl Tx<'_> {
         Ok(())
     }
 
+    pub(crate) fn use_refresh(
+        &mut self,
+        used: &NewRefresh,
+        (access_until, seen): (DateTime<Utc>, Option<(SessionId, DateTime<Utc>)>),
+    ) -> Result<(), StoreError> {
+        let row = UseRefresh {
+            realm: self.realm.0,
+            hash: used.digest.as_bytes().to_vec(),
+            grant: used.grant.0,
+            expires: used.expires,
+            access_until,
+            session: seen.map(|(session, _)| session.0),
+            idle_until: seen.map_or(used.at, |(_, until)| until),
+        };
+        row.execute(self.conn)?;
+        Ok(())
+    }
+
+    /// An access token that was given before may live longer than the newest: the moment only moves on.
     pub(crate) fn extend_access(&mut self, grant: GrantId, access_until: DateTime<Utc>) -> Result<(), StoreError> {
+        let earlier = grants::access_until.is_null().or(grants::access_until.lt(access_until));
         diesel::update(grants::table.filter(grants::realm_id.eq(self.realm.0)).filter(grants::id.eq(grant.0)))
+            .filter(earlier)
             .set(grants::access_until.eq(access_until))
             .execute(self.conn)?;
         Ok(())

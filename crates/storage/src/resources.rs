@@ -6,7 +6,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use signet_oidc::{jose::Alg, resource::Api};
 
-use crate::{clients::contains, error::StoreError, notices::Announcement, schema::resources, store::Tx};
+use crate::{
+    clients::contains,
+    error::StoreError,
+    notices::Announcement,
+    schema::{clients, resources},
+    store::Tx,
+};
 
 /// An API as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,6 +188,18 @@ impl Tx<'_> {
         let mine = resources::table.filter(resources::realm_id.eq(self.realm.0)).filter(resources::id.eq(gone.key));
         diesel::delete(mine).execute(self.conn)?;
         Ok(())
+    }
+
+    /// Identifiers of clients that may ask for an API, the first few of them. One statement.
+    pub fn clients_of_resource(&mut self, identifier: &str) -> Result<Vec<String>, StoreError> {
+        let listed = clients::metadata.contains(serde_json::json!({ "resources": [identifier] }));
+        Ok(clients::table
+            .filter(clients::realm_id.eq(self.realm.0))
+            .filter(clients::default_audience.eq(identifier).or(listed.nullable()))
+            .order(clients::client_id)
+            .limit(5)
+            .select(clients::client_id)
+            .load(self.conn)?)
     }
 
     fn resource_row<'a>(&self, resource: &'a Resource, at: DateTime<Utc>) -> Result<NewResourceRow<'a>, StoreError> {

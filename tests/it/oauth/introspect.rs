@@ -1,5 +1,7 @@
 //! `POST /oauth/introspect`.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -236,6 +238,13 @@ async fn failures_are_limited_and_answers_are_not() {
     for path in ["/oauth/token", "/oauth/revoke"] {
         let answer = flow::post_as(&signet, &client, path, &[("token", "x")]).await;
         assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS, "{path}");
+    }
+    flow::granted(flow::introspect(&signet, &other, "garbage").await).await;
+    // Anybody can write a token that names a client: that ends nothing but its own tries.
+    let claims = URL_SAFE_NO_PAD.encode(json!({ "client_id": other.id }).to_string());
+    let forged = format!("e30.{claims}.x");
+    for expected in [StatusCode::UNAUTHORIZED, StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS] {
+        assert_eq!(flow::userinfo(&signet, &forged).await.status(), expected);
     }
     flow::granted(flow::introspect(&signet, &other, "garbage").await).await;
 }

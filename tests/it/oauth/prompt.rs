@@ -63,6 +63,21 @@ async fn prompt_none_beside_another_value_is_invalid() {
     }
 }
 
+/// A7, D3: `create` is refused where nobody registers by themselves, as it is not advertised there.
+#[tokio::test]
+async fn prompt_create_is_refused_where_registration_is_closed() {
+    let closed = [("SIGNET_REGISTRATION__ACCOUNTS", "closed")];
+    let signet = Signet::start_with(Database::Postgres, &closed).await;
+    let client = signet.client(ClientSpec::confidential()).await;
+    let scene = Scene { signet, client, user: crate::scene::admin() };
+    let document: serde_json::Value =
+        scene.open(scene.signet.url("/.well-known/openid-configuration")).await.json().await.expect("JSON");
+    let prompts = document["prompt_values_supported"].as_array().expect("a list");
+    assert!(!prompts.contains(&"create".into()) && prompts.contains(&"login".into()), "{prompts:?}");
+    let mut browser = scene.browser();
+    assert_eq!(refused(&scene, &mut browser, &scene.request().with("prompt", "create")).await, "invalid_request");
+}
+
 /// A7: `login` asks again although the session is good, and moves `auth_time`.
 #[tokio::test]
 async fn prompt_login_asks_again_and_moves_auth_time() {

@@ -210,3 +210,24 @@ async fn a_hundred_concurrent_refreshes_give_one_successor() {
         flow::granted(scene.refresh(&last).await).await;
     }
 }
+
+/// T6: a refresh is use, also of a token that does not rotate: token, grant and session are wound up.
+#[tokio::test]
+async fn a_token_that_does_not_rotate_is_wound_up() {
+    let scene = Scene::start().await;
+    let update = ["client", "update", &scene.client.id, "--refresh-rotation", "off", "--json"];
+    scene.signet.cli_json(&update, "").await;
+    let tokens = scene.grant(&mut scene.browser(), &scene.request()).await;
+    assert_eq!(scene.change("UPDATE sessions SET idle_expires_at = now() + interval '1 minute'"), 1);
+    assert_eq!(scene.change("UPDATE refresh_tokens SET expires_at = now() + interval '1 minute'"), 1);
+    let next = flow::granted(scene.refresh(&tokens).await).await;
+    assert_eq!(next["refresh_token"], tokens["refresh_token"]);
+    let wound_up = [
+        "UPDATE sessions SET state = state WHERE idle_expires_at > now() + interval '11 hours'",
+        "UPDATE refresh_tokens SET hash = hash WHERE expires_at > now() + interval '29 days'",
+        "UPDATE grants SET acr = acr WHERE ends_at > now() + interval '29 days'",
+    ];
+    for statement in wound_up {
+        assert_eq!(scene.change(statement), 1, "{statement}");
+    }
+}

@@ -97,3 +97,108 @@ async fn a_clients_own_token_follows_the_api() {
     scene.signet.cli_json(&["resource", "update", ORDERS, "--access-token-seconds", "120", "--json"], "").await;
     eventually(PATIENCE, "the new lifetime counts", async || (own().await["expires_in"] == 120).then_some(())).await;
 }
+
+/// U4, A16, T4, R-47: what ends a grant ends each of its tokens, also one that lives longer than the newest.
+#[tokio::test]
+async fn a_longer_token_ends_with_its_grant() {
+    let scene = scene().await;
+    let request =
+        scene.request().with("scope", "openid orders invoices").and("resource", ORDERS).and("resource", INVOICES);
+    let code = scene.code(&mut scene.browser(), &request).await;
+    let fields = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", &scene.client.redirect_uri),
+        ("code_verifier", &request.verifier),
+        ("resource", INVOICES),
+    ];
+    let longer = flow::granted(flow::token(&scene.signet, &scene.client, &fields).await).await;
+    // As if the code had been redeemed a while ago: what is stored is the end of that token to the second.
+    assert_eq!(scene.change("UPDATE grants SET access_until = now() + interval '15 minutes'"), 1);
+    let fields = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", flow::member(&longer, "refresh_token")),
+        ("resource", ORDERS),
+    ];
+    let shorter = flow::granted(flow::token(&scene.signet, &scene.client, &fields).await).await;
+    assert_eq!(shorter["expires_in"], 60);
+    // A minute later.
+    assert_eq!(scene.change("UPDATE grants SET access_until = access_until - interval '61 seconds'"), 1);
+    assert!(scene.accepts(&longer).await);
+    flow::revoke(&scene.signet, &scene.client, flow::member(&shorter, "refresh_token")).await;
+    assert!(!scene.accepts(&longer).await, "the grant is over");
+}
+
+/// an API that is taken from a client is served to it no more: by no refresh, and by no code in flight.
+#[tokio::test]
+async fn an_api_that_was_taken_is_served_no_more() {
+    let scene = scene().await;
+    let mut browser = scene.browser();
+    let both =
+        || scene.request().with("scope", "openid orders invoices").and("resource", ORDERS).and("resource", INVOICES);
+    let tokens = scene.grant(&mut browser, &both()).await;
+    let request = both();
+    let in_flight = scene.code(&mut browser, &request).await;
+    let take = async |left: Value, taken: &str| {
+        let metadata = json!({ "resources": left }).to_string();
+        let update = ["client", "update", &scene.client.id, "--metadata", &metadata, "--json"];
+        scene.signet.cli_json(&update, "").await;
+        let own = [("grant_type", "client_credentials"), ("resource", taken)];
+        eventually(PATIENCE, "the change arrives", async || {
+            let answer = flow::token(&scene.signet, &scene.client, &own).await;
+            (answer.status() == reqwest::StatusCode::BAD_REQUEST).then_some(())
+        })
+        .await;
+    };
+    take(json!([INVOICES]), ORDERS).await;
+    let refresh = async |token: &str, resource: Option<&str>| {
+        let mut fields = vec![("grant_type", "refresh_token"), ("refresh_token", token)];
+        fields.extend(resource.map(|resource| ("resource", resource)));
+        flow::token(&scene.signet, &scene.client, &fields).await
+    };
+    let only = json!([INVOICES, scene.signet.issuer()]);
+    let token = flow::member(&tokens, "refresh_token");
+    assert_eq!(flow::refused(refresh(token, Some(ORDERS)).await).await, (400, "invalid_target".to_owned()));
+    let next = flow::granted(refresh(token, None).await).await;
+    assert_eq!(access(&next).1["aud"], only);
+    let exchanged = flow::granted(scene.exchange(&in_flight, &request.verifier).await).await;
+    assert_eq!(access(&exchanged).1["aud"], only);
+
+    take(Value::Null, INVOICES).await;
+    let token = flow::member(&next, "refresh_token");
+    assert_eq!(flow::refused(refresh(token, Some(INVOICES)).await).await, (400, "invalid_target".to_owned()));
+    assert_eq!(flow::refused(refresh(token, None).await).await, (400, "invalid_grant".to_owned()));
+}
+
+/// an API that clients may ask for is not removed: its tokens would be made without its rules.
+#[tokio::test]
+async fn an_api_in_use_stays() {
+    let scene = scene().await;
+    let delete = ["resource", "delete", ORDERS, "--yes"];
+    let refused = scene.signet.cli(&delete).await;
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains(&scene.client.id), "{refused:?}");
+    let metadata = json!({ "resources": [INVOICES] }).to_string();
+    let update = ["client", "update", &scene.client.id, "--metadata", &metadata, "--audience", ORDERS];
+    assert!(scene.signet.cli(&update).await.status.success());
+    assert_eq!(scene.signet.cli(&delete).await.status.code(), Some(1), "as its own audience");
+    let update = ["client", "update", &scene.client.id, "--clear", "audience"];
+    assert!(scene.signet.cli(&update).await.status.success());
+    assert!(scene.signet.cli(&delete).await.status.success());
+}
+
+/// T7: a service that asks an API for what that does not know is refused, rather than given a token for less.
+#[tokio::test]
+async fn a_scope_of_another_api_is_refused() {
+    let scene = scene().await;
+    for (scope, error) in
+        [("orders", None), ("invoices", Some("invalid_scope")), ("orders invoices", Some("invalid_scope"))]
+    {
+        let fields = [("grant_type", "client_credentials"), ("resource", ORDERS), ("scope", scope)];
+        let answer = flow::token(&scene.signet, &scene.client, &fields).await;
+        match error {
+            None => assert_eq!(flow::granted(answer).await["scope"], scope),
+            Some(error) => assert_eq!(flow::refused(answer).await, (400, error.to_owned()), "{scope}"),
+        }
+    }
+}

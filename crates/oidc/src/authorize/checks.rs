@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     engine,
-    request::{AcrWish, AuthorizeRequest, Prompts},
+    request::{AcrWish, AuthorizeRequest, Prompt, Prompts},
     response::{AuthorizeError, Delivery, ResponseMode},
 };
 use crate::{
@@ -84,7 +84,7 @@ pub fn read(
     }
     let response_type = response_type(params).unwrap_or(ResponseType::CODE);
     let challenge = pkce(params, client, response_type).map_err(refuse)?;
-    let prompt = Prompts::parse(params.get("prompt")).map_err(refuse)?;
+    let prompt = prompts(params, realm).map_err(refuse)?;
     let max_age = max_age(params).map_err(refuse)?.or(client.metadata.default_max_age);
     let asked = params.get("scope").unwrap_or_default().parse::<Scopes>().unwrap_or_default();
     let scopes = engine::negotiate(client, &delivery.redirect_uri, &asked).map_err(refuse)?;
@@ -268,6 +268,15 @@ fn scope_is_well_formed(params: &Params, _: &Client) -> Result<(), OAuthError> {
     }
 }
 
+/// OIDC Core §3.1.2.1; Initiating User Registration 1.0 §4: `create` only where people may register.
+fn prompts(params: &Params, realm: &Realm) -> Result<Prompts, OAuthError> {
+    let prompts = Prompts::parse(params.get("prompt"))?;
+    if prompts.has(Prompt::Create) && !realm.registration_open {
+        return Err(OAuthError::invalid_request("prompt create is not served here: nobody registers by themselves"));
+    }
+    Ok(prompts)
+}
+
 /// RFC 8707 §2: each an absolute URI without a fragment, and one that this client may ask for. No token is made for
 /// another audience than the one asked for.
 fn resources(params: &Params, client: &Client) -> Result<Vec<String>, OAuthError> {
@@ -304,19 +313,17 @@ fn expected_subjects(hinted: Option<String>, claims: &ClaimsRequest) -> Result<V
     let mut left: Vec<String> = hinted.into_iter().collect();
     for place in [&claims.id_token, &claims.userinfo] {
         let Some(Some(rule)) = place.get("sub") else { continue };
-        let wanted = rule.wanted();
-        if wanted.is_empty() {
+        let asked: Vec<&str> = rule.wanted().into_iter().filter_map(|value| value.as_str()).collect();
+        if asked.is_empty() {
             continue;
         }
-        let wrong = || OAuthError::invalid_request("claims asks for a sub that is not text, or for different ones");
-        let asked: Vec<&str> = wanted.iter().map(|value| value.as_str()).collect::<Option<_>>().ok_or_else(wrong)?;
         if left.is_empty() {
             left = asked.into_iter().map(str::to_owned).collect();
         } else {
             left.retain(|subject| asked.contains(&subject.as_str()));
         }
         if left.is_empty() {
-            return Err(wrong());
+            return Err(OAuthError::invalid_request("claims asks for another sub than id_token_hint or itself"));
         }
     }
     Ok(left)

@@ -107,6 +107,11 @@ pub fn decide(request: &AuthorizeRequest, facts: &Facts<'_>, realm: &Realm, turn
         };
         return ask(question, ErrorCode::LoginRequired, "the person must sign in again");
     }
+    if request.resources.iter().any(|resource| !facts.client.may_use_resource(resource)) {
+        // it may have been taken from the client since the request came.
+        let text = "resource is not one this client may ask for";
+        return Outcome::refuse(OAuthError::new(ErrorCode::InvalidTarget, text));
+    }
     let subject = facts.client.subject_of(&session.account, facts.pairwise_key);
     if !request.expected_subjects.is_empty() && !request.expected_subjects.contains(&subject) {
         return ask(Question::SignIn, ErrorCode::LoginRequired, "someone else is signed in");

@@ -330,10 +330,12 @@ fn not_an_assertion(inside: &Inside<'_>) -> Result<(), OAuthError> {
 
 /// RFC 9101 §6.3, OIDC Core §6.1.
 fn of_the_same_client(inside: &Inside<'_>) -> Result<(), OAuthError> {
-    if inside.claims.get("client_id").is_some_and(|id| id != inside.envelope.client.id.as_str()) {
-        return Err(invalid("client_id differs within the request object"));
+    match inside.claims.get("client_id") {
+        Some(id) if id == inside.envelope.client.id.as_str() => Ok(()),
+        Some(_) => Err(invalid("client_id differs within the request object")),
+        None if inside.needs_claims() => Err(invalid("client_id is missing in the request object")),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// OIDC Core §6.1: where both sides name one. RFC 9101 §6.3 does not look outside.
@@ -357,17 +359,18 @@ fn nothing_nested(inside: &Inside<'_>) -> Result<(), OAuthError> {
     Ok(())
 }
 
-/// What a query could not hold either.
+/// What a query could not hold either. JSON that stands in a text may be written on several lines, as there.
 fn values_are_text(inside: &Inside<'_>) -> Result<(), OAuthError> {
-    fn bad(value: &Value) -> bool {
+    fn bad(value: &Value, lines: bool) -> bool {
+        let control = |c: char| c.is_control() && !(lines && matches!(c, '\t' | '\n' | '\r'));
         match value {
-            Value::String(text) => text.contains('\u{FFFD}') || text.chars().any(char::is_control),
-            Value::Array(values) => values.iter().any(bad),
-            Value::Object(members) => members.values().any(bad),
+            Value::String(text) => text.contains('\u{FFFD}') || text.chars().any(control),
+            Value::Array(values) => values.iter().any(|value| bad(value, false)),
+            Value::Object(members) => members.values().any(|value| bad(value, false)),
             Value::Null | Value::Bool(_) | Value::Number(_) => false,
         }
     }
-    if inside.claims.values().any(bad) {
+    if inside.claims.iter().any(|(name, value)| bad(value, matches!(name.as_str(), "claims" | "registration"))) {
         return Err(invalid("a value in the request object holds a control character"));
     }
     Ok(())

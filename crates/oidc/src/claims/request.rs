@@ -61,9 +61,12 @@ impl ClaimsRequest {
         if !asked.flat_map(|place| place.values()).all(|rule| rule.is_null() || rule.is_object()) {
             return Err(wrong());
         }
-        let read: Self = serde_json::from_value(value).map_err(|_| wrong())?;
+        let mut read: Self = serde_json::from_value(value).map_err(|_| wrong())?;
         if read.userinfo.len() > MEMBERS || read.id_token.len() > MEMBERS {
             return Err(OAuthError::invalid_request("claims asks for more than 100 claims"));
+        }
+        for (name, rule) in read.userinfo.iter_mut().chain(&mut read.id_token) {
+            rule.as_mut().map_or(Ok(()), |rule| keep_what_counts(name, rule))?;
         }
         Ok(read)
     }
@@ -72,6 +75,21 @@ impl ClaimsRequest {
     pub fn is_empty(&self) -> bool {
         self.userinfo.is_empty() && self.id_token.is_empty()
     }
+}
+
+/// OIDC Core §5.5.1: values are wanted of `sub` and `acr` alone, and those are text. No other is kept; another `sub` is
+/// nobody's, and refused.
+fn keep_what_counts(name: &str, rule: &mut ClaimRule) -> Result<(), OAuthError> {
+    if name == "sub" && rule.wanted().into_iter().any(|value| !value.is_string()) {
+        return Err(OAuthError::invalid_request("claims asks for a sub that is not text"));
+    }
+    let counts = |value: &Value| ["sub", "acr"].contains(&name) && value.is_string();
+    rule.value.take_if(|value| !counts(value));
+    if let Some(values) = &mut rule.values {
+        values.retain(counts);
+    }
+    rule.values.take_if(|values| values.is_empty());
+    Ok(())
 }
 
 #[cfg(test)]
@@ -88,6 +106,29 @@ mod tests {
         assert!(read.userinfo["name"].as_ref().unwrap().essential);
         assert_eq!(read.id_token["acr"].as_ref().unwrap().wanted(), ["2", "1"]);
         assert!(ClaimsRequest::parse("{}").unwrap().is_empty());
+        let of = |name: &str, rule: &str| {
+            let read = ClaimsRequest::parse(&format!(r#"{{"userinfo":{{"{name}":{rule}}}}}"#)).ok()?;
+            serde_json::to_string(&read.userinfo[name]).ok()
+        };
+        for (name, rule, kept) in [
+            ("acr", r#"{"value":"2","values":["1",3]}"#, Some(r#"{"value":"2","values":["1"]}"#)),
+            ("acr", r#"{"essential":true,"value":2,"values":[1e24]}"#, Some(r#"{"essential":true}"#)),
+            ("sub", r#"{"values":["ada","bob"]}"#, Some(r#"{"values":["ada","bob"]}"#)),
+            ("sub", r#"{"value":1}"#, None),
+            ("sub", r#"{"values":["ada",null]}"#, None),
+            ("email", r#"{"value":"ada@example.org","values":["x"]}"#, Some("{}")),
+        ] {
+            assert_eq!(of(name, rule).as_deref(), kept, "{name} {rule}");
+        }
+        let long = |length: usize| format!("{{}}{}", " ".repeat(length - 2));
+        assert!(ClaimsRequest::parse(&long(8_192)).is_ok() && ClaimsRequest::parse(&long(8_193)).is_err());
+        for place in ["userinfo", "id_token"] {
+            let many = |count: usize| {
+                let names: Vec<String> = (0..count).map(|n| format!(r#""c{n}":null"#)).collect();
+                ClaimsRequest::parse(&format!(r#"{{"{place}":{{{}}}}}"#, names.join(",")))
+            };
+            assert!(many(100).is_ok() && many(101).is_err(), "{place}");
+        }
         for bad in [
             "",
             "[]",

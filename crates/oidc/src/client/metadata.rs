@@ -232,4 +232,21 @@ mod tests {
             assert!(names.contains(&name), "{name}");
         }
     }
+
+    /// What has its default is not stored, and what is stored is read again.
+    #[test]
+    fn defaults_are_not_stored() {
+        let plain = serde_json::to_value(ClientMetadata::default()).unwrap();
+        assert_eq!(plain, json!({"subject_type": "public"}));
+        let marked = json!({
+            "require_signed_request_object": true, "require_auth_time": true, "subject_type": "pairwise",
+            "id_token_signed_response_alg": "ES384", "userinfo_signed_response_alg": "PS256",
+        });
+        let read: ClientMetadata = serde_json::from_value(marked.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&read).unwrap(), marked);
+        assert_eq!(read.signing_algs().collect::<Vec<_>>(), [Alg::Es384, Alg::Ps256]);
+        assert_eq!(SubjectType::ALL.map(SubjectType::as_str), ["public", "pairwise"]);
+        let unsigned = ClientMetadata { id_token_signed_response_alg: Some(Alg::None), ..ClientMetadata::default() };
+        assert_eq!(unsigned.signing_algs().count(), 0);
+    }
 }

@@ -16,7 +16,7 @@ use crate::{
     claims,
     id::{ClientId, ClientKey},
     policy::{ClientPolicy, RefreshRotation},
-    scope::{OFFLINE_ACCESS, Scopes},
+    scope::{OFFLINE_ACCESS, OPENID, Scopes},
     secret::{DerivationKey, Digest, Secret},
     subject::Account,
 };
@@ -194,7 +194,11 @@ impl Client {
     pub fn may_ask_claim(&self, name: &str) -> bool {
         claims::PROTOCOL.contains(&name)
             || claims::scope_of(name).is_some_and(|scope| self.scopes.contains(scope))
-            || self.metadata.claims.contains_key(name)
+            || self
+                .metadata
+                .claims
+                .get(name)
+                .is_some_and(|mapping| self.scopes.contains(mapping.scope.as_deref().unwrap_or(OPENID)))
     }
 
     /// OIDC Core §8.1: what a pairwise subject is the same for: the host of the sector's address, or of the redirect URIs.
@@ -261,6 +265,30 @@ mod tests {
             client.metadata.claims = [("groups".into(), ClaimMapping { from, scope: None })].into();
             assert_eq!(client.wants_roles(), expected);
         }
+    }
+
+    /// A12, R-48: a single claim may be asked for where the scope that releases it may be, its own ones too.
+    #[test]
+    fn claims_that_may_be_asked_for() {
+        let mut client = crate::fixtures::client();
+        let mapping = |scope: Option<&str>| ClaimMapping { from: ClaimSource::Groups, scope: scope.map(str::to_owned) };
+        client.metadata.claims = [("a", None), ("b", Some("email")), ("c", Some("never"))]
+            .map(|(name, scope)| (name.to_owned(), mapping(scope)))
+            .into();
+        for (name, expected) in [
+            ("sub", true),
+            ("acr", true),
+            ("email_verified", true),
+            ("phone_number", false),
+            ("a", true),
+            ("b", true),
+            ("c", false),
+            ("unknown", false),
+        ] {
+            assert_eq!(client.may_ask_claim(name), expected, "{name}");
+        }
+        client.scopes = "profile".parse().unwrap();
+        assert!(!client.may_ask_claim("a"), "no scope that releases it");
     }
 
     /// T1: the registered names, and those that show who a client is.

@@ -51,6 +51,11 @@ pub fn decide(
         Ok(scopes) => scopes,
         Err(error) => return Outcome::refuse(error),
     };
+    let issue = Issue::for_client(client, &scopes, target, (realm, turn));
+    if request.scope.is_some() && *issue.scopes() != scopes {
+        // Protocol T7: what the API does not know is refused, not left out.
+        return Outcome::refuse(OAuthError::new(ErrorCode::InvalidScope, "scope asks for what this API does not know"));
+    }
     let event = Event {
         kind: EventKind::ClientTokenIssued,
         result: EventResult::Success,
@@ -60,7 +65,7 @@ pub fn decide(
         grant: None,
         detail: None,
     };
-    Outcome { changes: vec![event], verdict: Ok(Issue::for_client(client, &scopes, target, (realm, turn))) }
+    Outcome { changes: vec![event], verdict: Ok(issue) }
 }
 
 /// The scopes of the client itself: those of its registration that say nothing of a person.

@@ -189,6 +189,11 @@ impl Issue {
         }
     }
 
+    /// What its access token allows.
+    pub(super) fn scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
     /// OIDC Core §2: the nonce of the request, in the first ID token only.
     pub(crate) fn with_nonce(mut self, grant: &Grant) -> Self {
         if let Some(id) = &mut self.id {

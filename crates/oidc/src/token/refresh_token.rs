@@ -102,27 +102,26 @@ pub fn decide(
 
     let access_until = now + target.apis.lifetime(realm.policy.access_token_lifetime);
     let mut changes = Vec::new();
+    // A refresh is use, of the session too.
+    let seen = grant.session.map(|session| (session, now + realm.policy.session_idle));
+    let lasting = |digest| NewRefresh {
+        grant: grant.id,
+        client: client.key,
+        digest,
+        at: now,
+        expires: now + realm.policy.refresh_token_lifetime,
+    };
     let token = if client.rotates() {
         let successor = Secret::new(successor_key.text(&[b"refresh", request.token.expose().as_bytes()]));
         changes.push(if repeated {
             Change::RepeatRefresh { grant: grant.id, access_until }
         } else {
-            Change::RotateRefresh {
-                spent: request.token.digest(),
-                seen: grant.session.map(|session| (session, now + realm.policy.session_idle)),
-                successor: NewRefresh {
-                    grant: grant.id,
-                    client: client.key,
-                    digest: successor.digest(),
-                    at: now,
-                    expires: now + realm.policy.refresh_token_lifetime,
-                },
-                access_until,
-            }
+            let (spent, successor) = (request.token.digest(), lasting(successor.digest()));
+            Change::RotateRefresh { spent, successor, access_until, seen }
         });
         successor
     } else {
-        changes.push(Change::RepeatRefresh { grant: grant.id, access_until });
+        changes.push(Change::UseRefresh { used: lasting(request.token.digest()), access_until, seen });
         request.token.clone()
     };
     changes.push(Change::Audit(Event::of_grant(EventKind::TokenRefreshed, EventResult::Success, grant)));

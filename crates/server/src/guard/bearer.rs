@@ -108,11 +108,12 @@ pub(super) async fn for_issuer(
     Ok(Some(checked?))
 }
 
-/// The client a token says it is for, unchecked: it only tells the failures of one client from those of another.
+/// What tells the failures of one client from those of another here: the client that a token says it is for. That is
+/// unchecked, so they are apart from the failures of who authenticates as that client.
 fn claimed_client(token: &str) -> String {
     let payload = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok()).unwrap_or_default();
     let claims: serde_json::Value = serde_json::from_slice(&payload).unwrap_or_default();
-    claims.get("client_id").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    format!("bearer {}", claims.get("client_id").and_then(serde_json::Value::as_str).unwrap_or_default())
 }
 
 /// RFC 6750 §2.1: the token, from the header only.

@@ -181,6 +181,23 @@ impl App {
         self.limits.take(limit, limit.rate(rates), key)
     }
 
+    /// Protocol O3: refuses the try of a password that an application sends where its address failed too often. Counts
+    /// nothing: whoever is right may come again.
+    pub async fn may_sign_in(&self, http: &HttpRequest) -> Result<(), Limited> {
+        let config = self.config();
+        let (rates, limit) = (&config.rate_limits, Limit::SignIn);
+        if rates.enabled { self.limits.look(limit, limit.rate(rates), address(http)) } else { Ok(()) }
+    }
+
+    /// Protocol O3: counts a wrong password that an application sent, together with the tries of the pages.
+    pub async fn sign_in_failed(&self, http: &HttpRequest) {
+        let config = self.config();
+        let (rates, limit) = (&config.rate_limits, Limit::SignIn);
+        if rates.enabled {
+            self.limits.fail(limit, limit.rate(rates), address(http));
+        }
+    }
+
     /// Protocol O3: refuses a try where the caller's address failed too often for this client. Counts nothing.
     pub async fn may_try(&self, http: &HttpRequest, client: &str) -> Result<(), Limited> {
         let config = self.config();

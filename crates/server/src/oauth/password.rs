@@ -19,7 +19,7 @@ use super::{
     EndpointError,
     client::{Asked, Verdict},
 };
-use crate::{app::App, call, guard::rate_limits::Limit, telemetry::metrics};
+use crate::{app::App, call, telemetry::metrics};
 
 /// Protocol T7: tries them as the sign-in page does, counted like there, and grants in the transaction that records the
 /// sign-in. Whatever is wrong with the person is answered alike.
@@ -31,7 +31,7 @@ pub(super) async fn issue(
     asked: &mut Asked,
 ) -> Result<Verdict<Issue>, EndpointError> {
     let resources = resource::asked(params, client, None)?;
-    app.limit(Limit::SignIn, http).await?;
+    app.may_sign_in(http).await?;
     let password = Password::new(request.password.expose());
     let tried = app.try_password::<EndpointError>(request.username.expose(), password, turn.bytes()).await?;
     let (shared, client, origin) = (app.clone(), Arc::clone(client), call::origin(http));
@@ -55,6 +55,9 @@ pub(super) async fn issue(
         Ok(password::decide(&request, &client, proven, &shared.pairwise_key, (&shared.realm(), turn)))
     };
     let verdict = asked.decided(app, http, turn, decide).await?;
+    if verdict.is_err() {
+        app.sign_in_failed(http).await;
+    }
     metrics::signed_in(verdict.is_ok());
     Ok(verdict)
 }

@@ -158,6 +158,10 @@ fn work(act: &mut Act<'_, '_>, state: &State, secrets: &Secrets) -> Result<Appli
     if let Some(section) = &state.clients {
         apply_clients(act, section, secrets, &mut applied)?;
     }
+    // An API goes once no client of the file may ask for it any more.
+    if let Some(section) = state.resources.as_ref().filter(|section| section.prune) {
+        prune_resources(act, section, &mut applied.plan)?;
+    }
     // A role goes once no client of the file is limited to it any more.
     if let Some(section) = state.roles.as_ref().filter(|section| section.prune) {
         roles::prune(act, section, &mut applied.plan)?;
@@ -185,34 +189,41 @@ fn owned(names: &[&'static str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }
 
+/// What the plan calls an API.
+const RESOURCE: &str = "resource";
+
 fn apply_resources(
     act: &mut Act<'_, '_>,
     section: &Section<resources::NewResource>,
     plan: &mut Plan,
 ) -> Result<(), AdminError> {
-    const KIND: &str = "resource";
-    let mut listed = BTreeSet::new();
     for wanted in &section.items {
         let name = &wanted.identifier;
-        let refused = |error| within(KIND, name, error);
-        listed.insert(name.clone());
+        let refused = |error| within(RESOURCE, name, error);
         let Some(stored) = act.tx.lock_resource(name)? else {
             resources::create_in(act, wanted.clone()).map_err(refused)?;
-            plan.note(Action::Create, KIND, name, Vec::new());
+            plan.note(Action::Create, RESOURCE, name, Vec::new());
             continue;
         };
         let changed = resources::write(act, &stored, wanted.clone()).map_err(refused)?.1;
         let action = if changed.is_empty() { Action::Unchanged } else { Action::Update };
-        plan.note(action, KIND, name, owned(&changed));
+        plan.note(action, RESOURCE, name, owned(&changed));
     }
-    if !section.prune {
-        return Ok(());
-    }
+    Ok(())
+}
+
+/// Removes the APIs that the file does not list.
+fn prune_resources(
+    act: &mut Act<'_, '_>,
+    section: &Section<resources::NewResource>,
+    plan: &mut Plan,
+) -> Result<(), AdminError> {
+    let listed: BTreeSet<&String> = section.items.iter().map(|wanted| &wanted.identifier).collect();
     for gone in act.tx.resources(&ResourceFilter { limit: i64::from(i32::MAX), ..ResourceFilter::default() })? {
         if !listed.contains(&gone.identifier) {
             resources::delete_in(act, &gone.identifier, &Condition::Any)
-                .map_err(|error| within(KIND, &gone.identifier, error))?;
-            plan.note(Action::Delete, KIND, &gone.identifier, Vec::new());
+                .map_err(|error| within(RESOURCE, &gone.identifier, error))?;
+            plan.note(Action::Delete, RESOURCE, &gone.identifier, Vec::new());
         }
     }
     Ok(())

@@ -120,6 +120,12 @@ pub(crate) fn delete_in(
 ) -> Result<ResourceView, AdminError> {
     let stored = act.tx.lock_resource(identifier)?.ok_or_else(missing)?;
     condition.check(&revision(&ResourceView::of(&stored)))?;
+    // Its lifetime, algorithm and scopes go with it: no token for it is made without them.
+    let clients = act.tx.clients_of_resource(identifier)?;
+    if !clients.is_empty() {
+        let message = format!("Clients may still ask for this API: {}. Take it from them first.", clients.join(", "));
+        return Err(AdminError::conflict("resource_in_use", message));
+    }
     act.tx.delete_resource(&stored, act.turn.now())?;
     act.record(EventKind::ResourceDeleted, object(&stored.identifier), None, None)?;
     Ok(ResourceView::of(&stored))

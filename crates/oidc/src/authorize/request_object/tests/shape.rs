@@ -37,3 +37,46 @@ fn debug_shows_no_content() {
     assert_eq!(format!("{:?}", Carried::Value(&text)), "Value(…)");
     assert_eq!(format!("{:?}", Carried::Reference("https://app.example/r")), "Reference(…)");
 }
+
+/// A14: JSON in a text may stand on several lines, as in a query; nothing else may.
+#[test]
+fn json_on_several_lines() {
+    let lines = "{\n\t\"userinfo\": {\"name\": null}\r\n}";
+    for (over, good) in [
+        (json!({"claims": lines}), true),
+        (json!({"claims": "{}\u{7}"}), false),
+        (json!({"claims": {"userinfo": {"sub": {"value": "a\nb"}}}}), false),
+        (json!({"nonce": "a\nb"}), false),
+    ] {
+        assert_eq!(request(&none(&claims(&over)), &two()).is_ok(), good, "{over}");
+    }
+}
+
+/// RFC 9101 §5: who must sign names itself within, too.
+#[test]
+fn who_must_sign_names_itself_within() {
+    for client in [exclusive(), requiring()] {
+        assert!(request(&signed(&claims(&json!({}))), &client).is_ok());
+        let without = request(&signed(&claims(&json!({"client_id": null}))), &client);
+        assert!(without.is_err(), "{without:?}");
+    }
+}
+
+/// RFC 8707 §2: a list stands for a parameter that may be repeated, and for no other.
+#[test]
+fn lists_are_for_resources() {
+    let params = unpack(&around(&none(&claims(&json!({"x": ["a", "b"]})))), &two()).unwrap();
+    assert_eq!(params.get("x"), Some(r#"["a","b"]"#));
+}
+
+/// OIDC Core §6.1: a response type outside is compared where what is outside counts.
+#[test]
+fn response_types_outside() {
+    let differs = |client: &Client| request(&signed(&claims(&json!({"response_type": "code id_token"}))), client);
+    assert!(refused(differs(&two())).is_some());
+    // What counts is the one inside, which this client is not registered for.
+    let inside = Client { response_types: crate::client::RESPONSE_TYPES.to_vec(), ..exclusive() };
+    let inside = Client { grant_types: vec!["authorization_code".into(), "implicit".into()], ..inside };
+    let nonce = json!({"response_type": "code id_token", "nonce": "n"});
+    assert!(request(&signed(&claims(&nonce)), &inside).is_ok());
+}
