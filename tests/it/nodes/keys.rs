@@ -21,7 +21,7 @@ fn states(keys: &[Value], alg: &str) -> Vec<String> {
     states
 }
 
-/// rotation by hand moves the keys of the algorithm that was asked for, or of all; each is recorded.
+/// R-38, D4: rotation by hand moves the keys of the algorithm that was asked for, or of all; each is recorded.
 #[tokio::test]
 async fn rotation_by_hand() {
     let signet = Signet::start(Database::Postgres).await;
@@ -72,7 +72,7 @@ impl Old {
     }
 }
 
-/// the schedule rotates once, however many nodes there are; what has had its time is published no more, and is
+/// R-38, D4: the schedule rotates once, however many nodes there are; what has had its time is published no more, and is
 /// kept without its private part.
 #[tokio::test]
 async fn the_schedule_rotates_once() {
@@ -98,7 +98,7 @@ async fn the_schedule_rotates_once() {
     assert_eq!(count(&nodes.a, "signing_keys WHERE state = 'retired' AND octet_length(sealed) < 600"), 2);
 }
 
-/// nodes that run rotate too, without a restart: they look every five minutes, and whenever they read their
+/// R-38, D4: nodes that run rotate too, without a restart: they look every five minutes, and whenever they read their
 /// settings again. Of two that look at the same moment one rotates.
 #[tokio::test]
 async fn the_schedule_needs_no_restart() {

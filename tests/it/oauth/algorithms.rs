@@ -88,7 +88,7 @@ async fn unsigned_only_where_registered() {
     assert!(!refused.status.success(), "{refused:?}");
 }
 
-/// a key of an algorithm that had none is made once, published on every node, and rotates like the others.
+/// R-38, D4: a key of an algorithm that had none is made once, published on every node, and rotates like the others.
 #[tokio::test]
 async fn keys_are_made_when_first_asked_for() {
     let scene = Scene::start().await;

@@ -10,6 +10,7 @@ mod discovery;
 mod encryption;
 mod hybrid;
 mod introspect;
+mod jwks;
 mod logout;
 mod password;
 mod prompt;

@@ -296,7 +296,7 @@ mod tests {
         }
     }
 
-    /// the public part of a key that signs no more still checks what it signed: published while it retires; after
+    /// R-38, D4: the public part of a key that signs no more still checks what it signed: published while it retires; after
     /// that for old hints alone.
     #[test]
     fn keys_that_sign_no_more() {
@@ -319,7 +319,8 @@ mod tests {
         }
     }
 
-    /// RFC 8725 §3.11: no kind is taken for another, no foreign key or issuer or time accepted.
+    /// A9, RFC 8725 §3.11: no kind is taken for another, no foreign key or issuer or time accepted, but an ID token that
+    /// has ended as a hint.
     #[test]
     fn kinds_keys_and_times() {
         let ring = ring();

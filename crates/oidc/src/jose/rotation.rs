@@ -5,9 +5,10 @@
 use chrono::{DateTime, Duration, Utc};
 
 use super::{Alg, KeyState};
+use crate::policy::Policy;
 
-/// A retiring key stays published this long: no token lives longer than an hour, and clocks differ a little.
-pub const RETIRING_FOR: Duration = Duration::minutes(70);
+/// A retiring key stays published for this much longer than a token lives: clocks differ a little.
+const RETIRING_MARGIN: Duration = Duration::minutes(10);
 /// A retired key is kept this long, unpublished, to read old hints.
 pub const RETIRED_FOR: Duration = Duration::days(365);
 /// A scheduled rotation leaves a key published for this long before it signs: caches of the key set live for hours.
@@ -61,10 +62,16 @@ pub enum Ageing {
     Delete,
 }
 
-/// What time has done to a key by `now`, if anything.
-pub fn ageing(key: &KeyInfo, now: DateTime<Utc>) -> Option<Ageing> {
+/// Protocol D4: a retiring key stays published for this long, until the last token it signed has ended, be it an access
+/// token or an ID token of the lifetime that is set now.
+pub fn retiring_for(policy: &Policy) -> Duration {
+    Policy::LONGEST_ACCESS_TOKEN.max(policy.id_token_lifetime) + RETIRING_MARGIN
+}
+
+/// What time has done to a key by `now`, if anything, where a retiring one stays for `retiring`.
+pub fn ageing(key: &KeyInfo, retiring: Duration, now: DateTime<Utc>) -> Option<Ageing> {
     match key.state {
-        KeyState::Retiring if key.changed + RETIRING_FOR <= now => Some(Ageing::Retire),
+        KeyState::Retiring if key.changed + retiring <= now => Some(Ageing::Retire),
         KeyState::Retired if key.changed + RETIRED_FOR <= now => Some(Ageing::Delete),
         _ => None,
     }
@@ -96,7 +103,7 @@ mod tests {
         rotation
     }
 
-    /// at each rotation the key that was published ahead signs, the one before stays published, another one is
+    /// R-38, D4: at each rotation the key that was published ahead signs, the one before stays published, another one is
     /// published; other algorithms stay as they are.
     #[test]
     fn a_key_is_published_before_it_signs() {
@@ -132,14 +139,25 @@ mod tests {
         );
     }
 
-    /// without a key that was published ahead there is no rotation.
+    /// R-38, D4: without a key that was published ahead there is no rotation.
     #[test]
     fn nothing_signs_that_was_not_published() {
         assert_eq!(rotation(&[key("a", Alg::Es256, KeyState::Active)], Alg::Es256), None);
         assert_eq!(rotation(&[key("a", Alg::Es256, KeyState::Next)], Alg::Rs256), None);
     }
 
-    /// what the schedule and time ask for.
+    /// D4: the longest token decides, be it an access token or an ID token.
+    #[test]
+    fn how_long_a_key_retires() {
+        for (hours, minutes) in [(1, 70), (24, 24 * 60 + 10)] {
+            let policy = Policy { id_token_lifetime: Duration::hours(hours), ..Policy::default() };
+            assert_eq!(retiring_for(&policy), Duration::minutes(minutes));
+        }
+        let short = Policy { id_token_lifetime: Duration::minutes(1), ..Policy::default() };
+        assert_eq!(retiring_for(&short), Duration::minutes(70), "an API may want an hour");
+    }
+
+    /// R-38, D4: what the schedule and time ask for.
     #[test]
     fn when_keys_move() {
         let every = Duration::days(90);
@@ -157,16 +175,16 @@ mod tests {
             assert!(!is_due(&keys(next), Alg::Rs256, every, now));
         }
 
-        let second = Duration::seconds(1);
+        let (second, retiring) = (Duration::seconds(1), Duration::minutes(70));
         for (state, after, expected) in [
             (KeyState::Next, RETIRED_FOR * 2, None),
             (KeyState::Active, RETIRED_FOR * 2, None),
-            (KeyState::Retiring, RETIRING_FOR - second, None),
-            (KeyState::Retiring, RETIRING_FOR, Some(Ageing::Retire)),
+            (KeyState::Retiring, retiring - second, None),
+            (KeyState::Retiring, retiring, Some(Ageing::Retire)),
             (KeyState::Retired, RETIRED_FOR - second, None),
             (KeyState::Retired, RETIRED_FOR, Some(Ageing::Delete)),
         ] {
-            assert_eq!(ageing(&key("a", Alg::Es256, state), start() + after), expected, "{state:?} {after}");
+            assert_eq!(ageing(&key("a", Alg::Es256, state), retiring, start() + after), expected, "{state:?} {after}");
         }
     }
 }

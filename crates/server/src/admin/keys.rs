@@ -148,14 +148,23 @@ pub async fn reseal(desk: &Desk) -> Result<Resealed, AdminError> {
     Ok(Resealed { resealed })
 }
 
-/// What the schedule and time ask for, done by one node: rotates what has signed for `every` (never when that is none),
-/// retires and deletes what has had its time. Answers how many keys moved.
+/// When keys move by themselves.
+#[derive(Debug, Clone, Copy)]
+pub struct Schedule {
+    /// After how long the next key signs; only by hand when none.
+    pub every: Option<Duration>,
+    /// How long a key that signs no more stays published.
+    pub retiring: Duration,
+}
+
+/// What the schedule and time ask for, done by one node: rotates what has signed for long enough, retires and deletes what
+/// has had its time. Answers how many keys moved.
 #[expect(clippy::redundant_closure_for_method_calls, reason = "the method alone has one lifetime; the closure any")]
-pub async fn keep(store: &Store, every: Option<Duration>) -> Result<usize, AdminError> {
+pub async fn keep(store: &Store, Schedule { every, retiring }: Schedule) -> Result<usize, AdminError> {
     let now = entropy::now();
     let keys = store.read(|tx| tx.key_infos()).await?;
     let wanted = due(&keys, every, now);
-    if wanted.is_empty() && !keys.iter().any(|key| rotation::ageing(key, now).is_some()) {
+    if wanted.is_empty() && !keys.iter().any(|key| rotation::ageing(key, retiring, now).is_some()) {
         return Ok(0);
     }
     let fresh = make(wanted).await?;
@@ -169,7 +178,7 @@ pub async fn keep(store: &Store, every: Option<Duration>) -> Result<usize, Admin
             let origin = Origin::system();
             let mut moved = 0;
             for key in &keys {
-                let Some(ageing) = rotation::ageing(key, turn.now()) else { continue };
+                let Some(ageing) = rotation::ageing(key, retiring, turn.now()) else { continue };
                 tx.age_key(key, ageing, &mut turn)?;
                 let event = match ageing {
                     Ageing::Retire => EventKind::KeyRetired,

@@ -18,10 +18,15 @@ use std::{
 use actix_web::{rt, web::Data};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use signet_oidc::jose::rotation;
 use signet_storage::{Store, feed::Heard, notices::Notice, pool::Engine, store::FEED_MAX_AGE};
 use tokio::{sync::Notify, task::JoinHandle};
 
-use crate::{admin, app::App, entropy};
+use crate::{
+    admin::keys::{self, Schedule},
+    app::App,
+    entropy,
+};
 pub use redis::Publisher;
 use redis::Queue;
 
@@ -241,8 +246,11 @@ async fn reload_keys(app: Data<App>) {
 async fn keep_keys(app: Data<App>) {
     loop {
         let days = app.config().keys.rotation_days;
-        let every = (days > 0).then(|| chrono::Duration::days(days.into()));
-        if let Err(error) = admin::keys::keep(&app.store, every).await {
+        let schedule = Schedule {
+            every: (days > 0).then(|| chrono::Duration::days(days.into())),
+            retiring: rotation::retiring_for(&app.realm().policy),
+        };
+        if let Err(error) = keys::keep(&app.store, schedule).await {
             tracing::warn!(%error, "signing keys were not looked after");
         }
         let _ = tokio::time::timeout(KEEP_KEYS, app.channel.schedule.notified()).await;
