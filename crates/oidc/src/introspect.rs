@@ -241,7 +241,7 @@ mod tests {
         }
     }
 
-    /// RFC 7662 §2.2, U3: what an answer holds, and `{"active":false}` to the letter for the rest.
+    /// U3, RFC 7662 §2.2: what an answer holds, and `{"active":false}` to the letter for the rest.
     #[test]
     fn what_is_told() {
         let answer = told(&client(), access(access_claims()));
