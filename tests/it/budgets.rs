@@ -3,7 +3,8 @@
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::scene::{Scene, header};
+use crate::api::office::{Office, problem};
+use crate::scene::{Scene, admin, header};
 use crate::support::prelude::*;
 
 fn count(answer: &reqwest::Response) -> u32 {
@@ -129,6 +130,44 @@ async fn a_limit_to_roles_costs_nothing() {
     let answer = scene.refresh(&first).await;
     assert!((1..=4).contains(&count(&answer)), "refresh: {}", count(&answer));
     flow::granted(answer).await;
+}
+
+/// a permission check takes none once the roles are known, whether it allows or refuses; what is allowed then
+/// takes what its handler reads.
+#[tokio::test]
+async fn a_permission_check_takes_none() {
+    let office = Office::open().await;
+    let moderator = office.person("moderator", Some("moderator")).await;
+    let (all, some) = (office.administrator().await, office.token(&moderator, "openid *:*").await);
+    let narrow = office.token(&admin(), "openid client:read").await;
+    let (clients, users) = ("/api/v1/admin/clients/none", "/api/v1/admin/users/none");
+    for (what, token, path, refusal) in [
+        ("a role lacks it", &some, clients, "permission_missing"),
+        ("the scope lacks it", &narrow, users, "insufficient_scope"),
+        ("it is allowed by one permission", &narrow, clients, "client_not_found"),
+        ("it is allowed by all", &all, clients, "client_not_found"),
+        ("it is allowed to some", &some, users, "user_unknown"),
+    ] {
+        let mut counted = Vec::new();
+        for _ in 0..3 {
+            let answer = office.call("GET", path, token).send().await.expect("an answer");
+            counted.push(count(&answer));
+            assert_eq!(problem(answer).await.1, refusal, "{what}");
+        }
+        let reads = u32::from(["client_not_found", "user_unknown"].contains(&refusal));
+        assert_eq!(counted[1..], [reads, reads], "{what}: {counted:?}");
+        assert!(counted[0] <= reads + 1, "{what}: {counted:?}");
+    }
+    // A change of roles is read once more, and known again.
+    let path = "/api/v1/admin/users/moderator/roles/admin";
+    assert_eq!(office.call("PUT", path, &all).send().await.expect("an answer").status(), StatusCode::OK);
+    let again = async || {
+        let answer = office.call("GET", clients, &some).send().await.expect("an answer");
+        let counted = count(&answer);
+        (problem(answer).await.1, counted)
+    };
+    assert_eq!(again().await, ("client_not_found".to_owned(), 2));
+    assert_eq!(again().await, ("client_not_found".to_owned(), 1));
 }
 
 /// introspection takes at most one, for whoever asks and whatever is asked about; an access token without the

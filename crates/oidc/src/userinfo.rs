@@ -68,6 +68,23 @@ mod tests {
         }
     }
 
+    /// U1, RFC 6750 §3.1: which token opens userinfo, and what the others are told.
+    #[test]
+    fn which_token_is_permitted() {
+        let (realm, issuer) = (realm(), realm().issuer);
+        let with = |aud: &[&str], scope: &str| AccessClaims {
+            aud: aud.iter().map(|&one| one.to_owned()).collect(),
+            scope: scope.to_owned(),
+            ..access_claims()
+        };
+        let asked = |claims: &AccessClaims| permit(claims, &realm, "openid").map(|_| ()).map_err(|error| error.code);
+        assert_eq!(asked(&with(&["app", &issuer], "openid profile")), Ok(()));
+        assert_eq!(asked(&with(&["app"], "openid")), Err(ErrorCode::InvalidToken));
+        assert_eq!(asked(&with(&["https://op.example/"], "openid")), Err(ErrorCode::InvalidToken));
+        assert_eq!(asked(&with(&["app", &issuer], "profile openid2")), Err(ErrorCode::InsufficientScope));
+        assert_eq!((ErrorCode::InvalidToken.status(), ErrorCode::InsufficientScope.status()), (401, 403));
+    }
+
     /// U1: header or POST body, never the query; the scheme's case does not matter.
     #[test]
     fn where_a_token_may_be() {

@@ -183,6 +183,52 @@ async fn a_client_without_the_grant_type_is_unauthorized() {
     assert_eq!(refused(&scene, &scene.request()).await, "unauthorized_client");
 }
 
+/// A4: a missing response type is told in the query; a registered one whose answer holds tokens is refused in a query,
+/// and the refusal is in the fragment, where the tokens would have been.
+#[tokio::test]
+async fn where_errors_of_the_response_type_go() {
+    let every = ["code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"];
+    let scene = Scene::with(ClientSpec::confidential().with_response_types(&every)).await;
+    let mut browser = scene.browser();
+    scene.code(&mut browser, &scene.request().with("response_mode", "query")).await;
+    let missing = scene.request().without("response_type");
+    let callback = browser.get(missing.url(&scene.signet)).await.left();
+    assert_eq!(refusal(&scene, &missing, &callback), "invalid_request");
+    assert!(callback.query().is_some() && callback.fragment().is_none(), "{callback}");
+    for with_tokens in &every[1..] {
+        let request = scene.request().with("response_type", with_tokens);
+        let in_the_query = request.clone().with("response_mode", "query");
+        let callback = browser.get(in_the_query.url(&scene.signet)).await.left();
+        assert_eq!(refusal(&scene, &in_the_query, &callback), "invalid_request", "{with_tokens}");
+        assert!(callback.query().is_none() && callback.fragment().is_some(), "{callback}");
+        let callback = browser.get(request.url(&scene.signet)).await.left();
+        assert_eq!(flow::parameter(&callback, "error"), None, "{callback}");
+        assert!(callback.query().is_none(), "{callback}");
+    }
+}
+
+/// A6: the code flow goes without a nonce, and its ID token then has none; a response type whose ID token comes from this
+/// endpoint needs one.
+#[tokio::test]
+async fn a_nonce_is_needed_where_the_id_token_comes_from_here() {
+    let every = ["code", "code token", "id_token", "id_token token", "code id_token", "code id_token token"];
+    let scene = Scene::with(ClientSpec::confidential().with_response_types(&every)).await;
+    let mut browser = scene.browser();
+    for asked in every {
+        let without = scene.request().with("response_type", asked).without("nonce");
+        if asked.contains("id_token") {
+            for absent in [without.clone(), without.with("nonce", "")] {
+                let callback = browser.get(absent.url(&scene.signet)).await.left();
+                assert_eq!(refusal(&scene, &absent, &callback), "invalid_request", "{asked}");
+            }
+        } else {
+            let tokens = scene.grant(&mut browser, &without).await;
+            let id = flow::jwt_payload(flow::member(&tokens, "id_token"));
+            assert!(id.get("nonce").is_none(), "{asked}: {id}");
+        }
+    }
+}
+
 /// R-33, T5: PKCE with S256 is required; without it, with `plain`, or malformed it is refused before anybody signs in.
 #[tokio::test]
 async fn pkce_missing_plain_or_malformed_is_refused() {
@@ -243,7 +289,7 @@ async fn post_means_the_same_as_get() {
     assert!(flow::parameter(&callback, "code").is_some(), "{callback}");
 }
 
-/// A3: `ErrorUrl` of oxide-auth writes only queries; ours puts every answer where the response mode says.
+/// A3, A18: `ErrorUrl` of oxide-auth writes only queries; ours puts every answer where the response mode says.
 #[tokio::test]
 async fn trap_answers_travel_in_the_response_mode_asked_for() {
     let scene = Scene::start().await;

@@ -74,6 +74,98 @@ async fn the_document_is_the_same_under_its_three_names() {
     assert_eq!(document["code_challenge_methods_supported"], json!(["S256"]));
 }
 
+/// D1, R-31: the issuer is the configured one to the letter, wherever Signet listens and whatever a caller says of the
+/// address it came by; the endpoints are absolute and under it.
+#[tokio::test]
+async fn nobody_else_says_who_the_issuer_is() {
+    let issuer = "http://localhost:51234";
+    let settings = [("SIGNET_ISSUER", issuer), ("SIGNET_PROXY__TRUSTED", "127.0.0.0/8,::1/128")];
+    let signet = Signet::start_with(Database::Postgres, &settings).await;
+    let path = signet.url("/.well-known/openid-configuration");
+    let document = json(&signet, &path).await;
+    assert_eq!(document["issuer"], issuer);
+    for (name, value) in document.as_object().expect("an object") {
+        if name.ends_with("_endpoint") || name == "jwks_uri" {
+            let url = value.as_str().and_then(|url| url::Url::parse(url).ok()).expect("an absolute URL");
+            assert_eq!(url.origin().ascii_serialization(), issuer, "{name}");
+        }
+    }
+    for (header, value) in [
+        ("host", "evil.example"),
+        ("x-forwarded-host", "evil.example"),
+        ("x-forwarded-proto", "https"),
+        ("forwarded", "host=evil.example;proto=https"),
+    ] {
+        let answer = signet.http().get(&path).header(header, value).send().await.expect("an answer");
+        let body = answer.text().await.expect("a body");
+        assert_eq!(serde_json::from_str::<Value>(&body).ok().as_ref(), Some(&document), "{header}");
+    }
+}
+
+/// D2: what is published, to the letter.
+#[tokio::test]
+async fn what_is_published() {
+    let signet = Signet::start(Database::Postgres).await;
+    let document = json(&signet, &signet.url("/.well-known/openid-configuration")).await;
+    let signing = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
+    let sorted = |values: &Value| {
+        let values = values.as_array().expect("a list").iter();
+        values.map(|value| value.as_str().expect("a name").to_owned()).collect::<BTreeSet<_>>()
+    };
+    for (name, expected) in [
+        (
+            "response_types_supported",
+            &["code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"][..],
+        ),
+        ("response_modes_supported", &["query", "fragment", "form_post"]),
+        (
+            "grant_types_supported",
+            &["authorization_code", "implicit", "refresh_token", "client_credentials", "password"],
+        ),
+        ("subject_types_supported", &["public", "pairwise"]),
+        ("scopes_supported", &["openid", "profile", "email", "address", "phone", "offline_access"]),
+        ("code_challenge_methods_supported", &["S256"]),
+        ("display_values_supported", &["page", "popup", "touch"]),
+        ("ui_locales_supported", &["en"]),
+        (
+            "token_endpoint_auth_methods_supported",
+            &["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"],
+        ),
+        ("userinfo_signing_alg_values_supported", &signing),
+        ("id_token_encryption_alg_values_supported", &["RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A256KW"]),
+        ("id_token_encryption_enc_values_supported", &["A128GCM", "A256GCM", "A128CBC-HS256", "A256CBC-HS512"]),
+        ("userinfo_encryption_alg_values_supported", &["RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A256KW"]),
+        ("userinfo_encryption_enc_values_supported", &["A128GCM", "A256GCM", "A128CBC-HS256", "A256CBC-HS512"]),
+    ] {
+        let expected: BTreeSet<String> = expected.iter().map(|&one| one.to_owned()).collect();
+        assert_eq!(sorted(&document[name]), expected, "{name}");
+        assert_eq!(document[name].as_array().map(Vec::len), Some(expected.len()), "{name}: none twice");
+    }
+    for (name, among) in [
+        ("id_token_signing_alg_values_supported", &[&signing[..], &["none"]].concat()[..]),
+        ("request_object_signing_alg_values_supported", &["none", "RS256", "PS256", "ES256", "EdDSA"]),
+        ("token_endpoint_auth_signing_alg_values_supported", &["RS256", "PS256", "ES256", "EdDSA", "HS256"]),
+        ("claims_supported", &["sub", "iss", "auth_time", "acr", "name", "email", "address", "phone_number"]),
+        ("acr_values_supported", &["urn:signet:acr:1fa"]),
+    ] {
+        let listed = sorted(&document[name]);
+        assert!(among.iter().all(|one| listed.contains(*one)), "{name}: {listed:?}");
+    }
+    for name in [
+        "claims_parameter_supported",
+        "request_parameter_supported",
+        "request_uri_parameter_supported",
+        "require_request_uri_registration",
+        "authorization_response_iss_parameter_supported",
+    ] {
+        assert_eq!(document[name], true, "{name}");
+    }
+    // What a secret signs, its holder could have made.
+    for name in ["id_token_signing_alg_values_supported", "userinfo_signing_alg_values_supported"] {
+        assert!(!sorted(&document[name]).iter().any(|alg| alg.starts_with("HS")), "{name}");
+    }
+}
+
 /// D3, R-31: every endpoint that is advertised is there, and what is not served is not advertised.
 #[tokio::test]
 async fn nothing_is_advertised_that_is_not_served() {

@@ -11,7 +11,7 @@ async fn scene() -> Scene {
     Scene::with(ClientSpec::confidential().with_response_types(&ALL)).await
 }
 
-/// D2, D3, A6, T8: each advertised response type answers in the fragment with what it names; the code works, the access
+/// D2, D3, A6, A13, T8: each advertised response type answers in the fragment with what it names; the code works, the access
 /// token works, the ID token names both by their hashes and holds the nonce.
 #[tokio::test]
 async fn each_advertised_response_type_completes() {

@@ -31,7 +31,7 @@ async fn is_signed_in(browser: &mut Browser) -> bool {
     browser.get("/").await.page().form(&["decision"]).is_some()
 }
 
-/// the end of a session kills its access and refresh tokens at once, except those of offline access.
+/// R-06, T6: the end of a session kills its access and refresh tokens at once, except those of offline access.
 #[tokio::test]
 async fn sign_out_ends_tokens_except_those_of_offline_access() {
     let scene = Scene::start().await;

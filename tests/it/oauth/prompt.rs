@@ -1,7 +1,7 @@
 //! `/oauth/authorize`: whether the person is asked, and for what (`prompt`, `max_age`, `id_token_hint`).
 
 use reqwest::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::scene::{Scene, refusal};
 use crate::support::prelude::*;
@@ -137,6 +137,39 @@ async fn max_age_asks_again_when_the_session_is_older() {
     assert!(auth_time(&renewed) >= first);
 }
 
+/// A8: what a client registered counts where its request is silent: how old a sign-in may be, and the contexts it wants,
+/// which, like those of a request, are no error when nobody reaches them. A request that names its own counts alone.
+#[tokio::test]
+async fn registered_defaults_count_where_the_request_is_silent() {
+    let registered = json!({
+        "default_max_age": 60, "require_auth_time": true, "default_acr_values": ["urn:nothing", "urn:signet:acr:1fa"],
+    });
+    let scene = Scene::with(ClientSpec::confidential().with_metadata(&registered)).await;
+    let mut browser = scene.browser();
+    let first = scene.grant(&mut browser, &scene.request()).await;
+    assert_eq!(flow::jwt_payload(flow::member(&first, "id_token"))["acr"], "urn:signet:acr:1fa");
+    let silent = scene.request().with("prompt", "none");
+    let callback = browser.get(silent.url(&scene.signet)).await.left();
+    assert!(flow::parameter(&callback, "code").is_some(), "it is fresh: {callback}");
+
+    age_sessions(&scene, 100);
+    assert_eq!(refused(&scene, &mut browser, &silent).await, "login_required");
+    let page = asked(&scene, &mut browser, &scene.request()).await;
+    assert!(flow::is_sign_in(&page), "{}", page.body);
+    let own = scene.grant(&mut browser, &scene.request().with("max_age", "1000").with("acr_values", "urn:more")).await;
+    assert_eq!(auth_time(&own), auth_time(&first) - 100);
+    let renewed = scene.grant(&mut browser, &scene.request()).await;
+    assert!(auth_time(&renewed) >= auth_time(&first));
+
+    // Whoever registered nothing is asked nothing, and is told the time all the same.
+    let plain = scene.signet.client(ClientSpec::confidential()).await;
+    age_sessions(&scene, 100);
+    let request = AuthRequest::new(&plain);
+    let code = flow::code(&scene.signet, &mut browser, &request, &scene.user).await;
+    let tokens = flow::granted(flow::exchange(&scene.signet, &plain, &code, &request.verifier).await).await;
+    assert_eq!(auth_time(&tokens), auth_time(&renewed) - 100);
+}
+
 /// A9: a hint that names somebody else leads to sign-in or `login_required`, never to another person's code.
 #[tokio::test]
 async fn an_id_token_hint_for_somebody_else_is_not_answered_with_the_person_signed_in() {
@@ -155,9 +188,15 @@ async fn an_id_token_hint_for_somebody_else_is_not_answered_with_the_person_sign
     assert_eq!(refused(&scene, &mut browser, &request).await, "login_required");
     let page = asked(&scene, &mut browser, &scene.request().with("id_token_hint", hint)).await;
     assert!(flow::is_sign_in(&page));
-    // Signing in as the wrong person again leads back to sign-in.
+    // Signing in as the wrong person again leads back to sign-in; as the right one it leads on.
     let again = flow::sign_in(&mut browser, &page, &scene.user).await.page();
     assert!(flow::is_sign_in(&again), "{}", again.body);
+    let request = scene.request().with("id_token_hint", hint);
+    let callback = flow::sign_in_and_consent(&mut browser, &request.url(&scene.signet), &other).await;
+    let code = flow::parameter(&callback, "code").expect("a code");
+    let tokens = flow::granted(scene.exchange(&code, &request.verifier).await).await;
+    let subject = |token: &str| flow::jwt_payload(token)["sub"].clone();
+    assert_eq!(subject(flow::member(&tokens, "id_token")), subject(hint));
 }
 
 /// A9, R-35: an access token, a token of another issuer and a tampered one are no hints (RFC 8725 §3.11).
@@ -178,7 +217,7 @@ async fn an_access_token_is_no_id_token_hint() {
     }
 }
 
-/// A10: `login_hint` prefills the form; locales and display never cause an error.
+/// A10: `login_hint` prefills the form; locales and display never cause an error, from the first page to the tokens.
 #[tokio::test]
 async fn hints_prefill_and_never_fail() {
     let scene = Scene::start().await;
@@ -188,4 +227,11 @@ async fn hints_prefill_and_never_fail() {
     assert_eq!(page.status, StatusCode::OK);
     let form = page.form(&["username", "password"]).expect("the form");
     assert_eq!(form.value("username"), Some("ada@people.test"));
+    let mut browser = scene.browser();
+    scene.grant(&mut browser, &request).await;
+    for (name, value) in
+        [("ui_locales", "de-ch-1996 \u{1f600} -"), ("claims_locales", "en;q=1"), ("display", "PAGE <b>")]
+    {
+        scene.grant(&mut browser, &scene.request().with("prompt", "none").with(name, value)).await;
+    }
 }

@@ -69,6 +69,30 @@ async fn a_token_is_for_the_apis_asked_for() {
     assert_eq!(access(&both).1["aud"], json!([INVOICES, ORDERS, scene.signet.issuer()]));
 }
 
+/// A16, R-47: consent covers the APIs a token is for: another one is asked about, the ones allowed before are not.
+#[tokio::test]
+async fn consent_covers_the_apis() {
+    let scene = scene().await;
+    let mut browser = scene.browser();
+    let asking = |apis: &[&str]| {
+        let request = scene.request().with("scope", "openid orders invoices");
+        apis.iter().fold(request, |request, api| request.and("resource", api))
+    };
+    let silently = async |browser: &mut Browser, apis: &[&str]| {
+        let callback = browser.get(asking(apis).with("prompt", "none").url(&scene.signet)).await.left();
+        flow::parameter(&callback, "error")
+    };
+    scene.code(&mut browser, &asking(&[ORDERS])).await;
+    assert_eq!(silently(&mut browser, &[ORDERS]).await, None);
+    for more in [&[INVOICES][..], &[ORDERS, INVOICES]] {
+        assert_eq!(silently(&mut browser, more).await.as_deref(), Some("consent_required"), "{more:?}");
+    }
+    let page = browser.get(asking(&[INVOICES]).url(&scene.signet)).await.page();
+    let callback = browser.submit(&page, &[("decision", "allow")]).await.left();
+    assert!(flow::parameter(&callback, "code").is_some(), "{callback}");
+    assert_eq!(silently(&mut browser, &[ORDERS, INVOICES]).await, None);
+}
+
 /// an API that the client was not given, or an address that is none, is `invalid_target`.
 #[tokio::test]
 async fn other_apis_are_refused() {

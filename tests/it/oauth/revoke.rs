@@ -179,6 +179,34 @@ async fn a_refused_request_ends_nothing() {
     flow::granted(scene.refresh(&tokens).await).await;
 }
 
+/// O3, U4: failures are limited, for an address and a client; what is unknown is no failure.
+#[tokio::test]
+async fn failures_are_limited_and_answers_are_not() {
+    let environment = [
+        ("SIGNET_RATE_LIMITS__ENABLED", "true"),
+        ("SIGNET_RATE_LIMITS__TOKEN_FAILURES", "2/1h"),
+        ("SIGNET_PROXY__TRUSTED", "127.0.0.0/8,::1/128"),
+    ];
+    let signet = Signet::start_with(Database::Postgres, &environment).await;
+    let (client, other) =
+        (signet.client(ClientSpec::confidential()).await, signet.client(ClientSpec::confidential()).await);
+    let ask = async |client: &Client, secret: Option<&str>, address: &str| {
+        let request = signet.http().post(signet.url("/oauth/revoke")).form(&[("token", "garbage")]);
+        let request = request.basic_auth(&client.id, secret.or(client.secret.as_deref()));
+        request.header("x-forwarded-for", address).send().await.expect("an answer").status()
+    };
+    let (here, there) = ("203.0.113.7", "203.0.113.8");
+    for _ in 0..5 {
+        assert_eq!(ask(&client, None, here).await, StatusCode::OK);
+    }
+    for expected in [401, 401, 429] {
+        assert_eq!(ask(&client, Some("wrong"), here).await.as_u16(), expected);
+    }
+    assert_eq!(ask(&client, None, here).await, StatusCode::TOO_MANY_REQUESTS, "guessing on is no use");
+    assert_eq!(ask(&client, None, there).await, StatusCode::OK, "another address");
+    assert_eq!(ask(&other, None, here).await, StatusCode::OK, "another client");
+}
+
 /// a refused introspection or revocation leaves a row, like a refused token request; an answer to a question
 /// leaves none.
 #[tokio::test]

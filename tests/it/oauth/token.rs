@@ -1,5 +1,6 @@
 //! `POST /oauth/token` with `authorization_code`. Client authentication is in `token_client`.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
@@ -136,6 +137,73 @@ async fn a_missing_or_malformed_verifier_is_refused() {
         let code = scene.code(&mut browser, &request).await;
         flow::granted(scene.exchange(&code, &verifier).await).await;
     }
+}
+
+/// T5: `plain` is for whom it was given: the challenge is then its own verifier, and no other is; S256 works as before.
+#[tokio::test]
+async fn plain_is_for_whom_it_was_given() {
+    let scene = Scene::start().await;
+    let mut browser = scene.browser();
+    // A client of this policy is made by `signet apply`.
+    let policy = r#"UPDATE clients SET policy = '{"pkce_plain": true}' WHERE name = 'Test application'"#;
+    assert_eq!(scene.change(policy), 1);
+    let other = scene.signet.client(ClientSpec { name: "Another".to_owned(), ..ClientSpec::confidential() }).await;
+    for method in [Some("plain"), None] {
+        let plain = |request: AuthRequest| {
+            let verifier = request.verifier.clone();
+            let request = request.with("code_challenge", &verifier).without("code_challenge_method");
+            method.iter().fold(request, |request, method| request.with("code_challenge_method", method))
+        };
+        let request = plain(scene.request());
+        let tokens = scene.grant(&mut browser, &request).await;
+        assert!(tokens["access_token"].is_string());
+        let code = scene.code(&mut browser, &request).await;
+        assert_eq!(flow::refused(scene.exchange(&code, &flow::random()).await).await, invalid_grant());
+        let code = scene.code(&mut browser, &request).await;
+        let hashed = flow::challenge(&request.verifier);
+        assert_eq!(flow::refused(scene.exchange(&code, &hashed).await).await, invalid_grant());
+        for bad in [&"a".repeat(42), &"a".repeat(129), &"+".repeat(43)] {
+            let callback = browser.get(request.clone().with("code_challenge", bad).url(&scene.signet)).await.left();
+            assert_eq!(flow::parameter(&callback, "error").as_deref(), Some("invalid_request"), "{bad}");
+        }
+        let callback = browser.get(plain(AuthRequest::new(&other)).url(&scene.signet)).await.left();
+        assert_eq!(flow::parameter(&callback, "error").as_deref(), Some("invalid_request"), "not given");
+    }
+    scene.grant(&mut browser, &scene.request()).await;
+}
+
+/// A5: codes, tokens and identifiers are never the same twice, carry 128 random bits and more, and one that is not whole
+/// is nobody's.
+#[tokio::test]
+async fn what_is_given_cannot_be_guessed() {
+    let scene = Scene::start().await;
+    let mut seen = BTreeSet::new();
+    for _ in 0..5 {
+        let mut browser = scene.browser();
+        let request = scene.request();
+        let code = scene.code(&mut browser, &request).await;
+        let cookie = browser.jar.get("signet").expect("the session's cookie").header.clone();
+        let handle = cookie.split([';', '=']).nth(1).expect("a value").to_owned();
+        let changed = format!("{}{}", &code[..code.len() - 2], if code.ends_with("AA") { "BB" } else { "AA" });
+        for wrong in [changed.as_str(), &code[1..], &code.to_lowercase()] {
+            assert_eq!(flow::refused(scene.exchange(wrong, &request.verifier).await).await, invalid_grant(), "{wrong}");
+        }
+        let tokens = flow::granted(scene.exchange(&code, &request.verifier).await).await;
+        let refresh = flow::member(&tokens, "refresh_token").to_owned();
+        let part = json!({ "refresh_token": &refresh[1..] });
+        assert_eq!(flow::refused(scene.refresh(&part).await).await, invalid_grant());
+        let (access, id) = (flow::member(&tokens, "access_token"), flow::member(&tokens, "id_token"));
+        let (access, id) = (flow::jwt_payload(access), flow::jwt_payload(id));
+        let (jti, sid) = (flow::member(&access, "jti").to_owned(), flow::member(&id, "sid").to_owned());
+        for (what, value) in [("code", code), ("refresh", refresh), ("jti", jti), ("sid", sid), ("session", handle)] {
+            let alphabet = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+            assert!(value.len() >= 22 && value.bytes().all(alphabet), "{what}: {value}");
+            assert!(seen.insert(value.clone()), "{what}: {value}");
+        }
+    }
+    let client = scene.signet.client(ClientSpec::confidential()).await;
+    assert!(client.secret.is_some_and(|secret| secret.len() >= 22));
+    assert_eq!(seen.len(), 25);
 }
 
 /// T4: oxide-auth accepts a verifier where no challenge was stored; RFC 9700 §4.8.2 refuses it.

@@ -111,7 +111,7 @@ async fn trap_the_client_is_authenticated_before_anything_is_spent() {
 /// Who asks, with which fields, and the error.
 type Case<'a> = (&'a Client, Vec<(&'a str, &'a str)>, &'a str);
 
-/// T3: RFC 6749 §5.2 codes for what is missing, repeated, unknown, or not registered for the client.
+/// A4, T3: RFC 6749 §5.2 codes for what is missing, repeated, unknown, or not registered for the client.
 #[tokio::test]
 async fn refusals_have_the_codes_of_rfc_6749() {
     let scene = Scene::start().await;

@@ -98,8 +98,43 @@ async fn an_access_token_without_openid_is_refused() {
     let tokens = scene.grant(&mut scene.browser(), &request).await;
     assert!(tokens.get("id_token").is_none(), "{tokens}");
     let answer = flow::userinfo(&scene.signet, flow::member(&tokens, "access_token")).await;
-    assert!(matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN), "{answer:?}");
-    assert!(header(&answer, "www-authenticate").contains("error="), "{answer:?}");
+    // There is no `openid`, so the token is not for the issuer either: RFC 6750 §3.1.
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    assert!(header(&answer, "www-authenticate").contains("error=\"invalid_token\""), "{answer:?}");
+}
+
+/// O3, U1: failures are limited for an address and the client that the token names; neither a good token nor another
+/// client's failure, nor the same client's from another address, is in the way.
+#[tokio::test]
+async fn failures_are_limited_and_answers_are_not() {
+    let environment = [
+        ("SIGNET_RATE_LIMITS__ENABLED", "true"),
+        ("SIGNET_RATE_LIMITS__TOKEN_FAILURES", "2/1h"),
+        ("SIGNET_PROXY__TRUSTED", "127.0.0.0/8,::1/128"),
+    ];
+    let signet = Signet::start_with(Database::Postgres, &environment).await;
+    let (client, other) =
+        (signet.client(ClientSpec::confidential()).await, signet.client(ClientSpec::confidential()).await);
+    let user = crate::scene::admin();
+    let (tokens, foreign) = (flow::tokens(&signet, &client, &user).await, flow::tokens(&signet, &other, &user).await);
+    let (good, foreign) = (flow::member(&tokens, "access_token"), flow::member(&foreign, "access_token"));
+    let cut = |token: &str| token.rsplit_once('.').expect("a signature").0.to_owned() + ".";
+    let ask = async |token: &str, address: &str| {
+        let request = signet.http().get(signet.url("/oauth/userinfo")).bearer_auth(token);
+        request.header("x-forwarded-for", address).send().await.expect("an answer")
+    };
+    let here = "203.0.113.7";
+    for _ in 0..5 {
+        assert_eq!(ask(good, here).await.status(), StatusCode::OK, "success is not counted");
+    }
+    for expected in [401, 401, 429, 429] {
+        let answer = ask(&cut(good), here).await;
+        assert_eq!(answer.status().as_u16(), expected);
+        assert_eq!(header(&answer, "retry-after").is_empty(), expected == 401, "{answer:?}");
+    }
+    assert_eq!(ask(good, here).await.status(), StatusCode::OK, "a good token is not in the way of a bad one");
+    assert_eq!(ask(&cut(foreign), here).await.status(), StatusCode::UNAUTHORIZED, "another client");
+    assert_eq!(ask(&cut(good), "203.0.113.8").await.status(), StatusCode::UNAUTHORIZED, "another address");
 }
 
 /// U2: each scope releases its claims that have a value, with the JSON type of OIDC Core §5.1, and no others.

@@ -146,6 +146,23 @@ async fn a_large_request_is_stored_and_comes_back_whole() {
     scene.code(&mut browser, &request).await;
 }
 
+/// A17: an interaction that has ended and was swept gets a page that says so, whatever is opened or posted, and the same
+/// request works anew.
+#[tokio::test]
+async fn an_interaction_that_has_ended_is_refused() {
+    let scene = Scene::start().await;
+    let mut browser = scene.browser();
+    let request = scene.request().with("state", &"long ".repeat(800));
+    let page = browser.get(request.url(&scene.signet)).await.page();
+    assert_eq!(scene.change("DELETE FROM interactions"), 1, "one over 3 KiB is a row");
+    for path in ["/signin", "/register", "/consent", "/continue"] {
+        let page = browser.get(format!("{path}?interaction={}", sealed(&page))).await.page();
+        refused(&page, "interaction_expired");
+    }
+    refused(&flow::sign_in(&mut browser, &page, &scene.user).await.page(), "interaction_expired");
+    scene.code(&mut browser, &request).await;
+}
+
 /// A5: the interaction shows nothing of the request, and nothing of who signed in.
 #[tokio::test]
 async fn the_interaction_is_opaque() {

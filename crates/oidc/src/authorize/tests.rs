@@ -227,16 +227,21 @@ fn prompt_login_needs_a_fresh_sign_in() {
 fn whom_consent_is_asked_for() {
     let first_party = Client { first_party: true, ..client() };
     assert_eq!(asked(&run("", &first_party, Some(session()), "", Stage::Arrived)), Ok(None));
-    let local = Client { auth: ClientAuth::None, redirect_uris: vec!["http://localhost:1/cb".into()], ..client() };
+    let uri = |uri: &str| Client { redirect_uris: vec![uri.into()], ..client() };
+    for local in ["http://localhost:1/cb", "http://127.0.0.1/cb", "http://[::1]/cb", "com.example.app:/cb"] {
+        let extra: String = url::form_urlencoded::byte_serialize(local.as_bytes()).collect();
+        let extra = format!("redirect_uri={extra}");
+        let ask =
+            |auth| asked(&run(&extra, &Client { auth, ..uri(local) }, Some(session()), "openid email", Stage::Arrived));
+        assert_eq!(ask(ClientAuth::None), Ok(Some(Question::Consent)), "{local}");
+        assert_eq!(ask(client().auth), Ok(None), "{local}");
+    }
+    let claimed = Client { auth: ClientAuth::None, ..client() };
+    assert_eq!(asked(&run("", &claimed, Some(session()), "openid email", Stage::Arrived)), Ok(None));
+    let local = Client { auth: ClientAuth::None, ..uri("http://localhost:1/cb") };
     let extra = "redirect_uri=http%3A%2F%2Flocalhost%3A1%2Fcb";
-    assert_eq!(
-        asked(&run(extra, &local, Some(session()), "openid email", Stage::Arrived)),
-        Ok(Some(Question::Consent))
-    );
     let agreed = run(extra, &local, Some(session()), "openid email", interacting(now(), true));
     assert_eq!(asked(&agreed), Ok(None));
-    let confidential = Client { auth: client().auth, ..local };
-    assert_eq!(asked(&run(extra, &confidential, Some(session()), "openid email", Stage::Arrived)), Ok(None));
 }
 
 /// R-46: who has none of the roles that a client is limited to learns it before anything else is asked, also after
@@ -458,6 +463,28 @@ fn one_of_several_subjects() {
     };
     assert_eq!(next(r#"["bob","subject"]"#), Ok(None));
     assert_eq!(next(r#"["bob","eve"]"#), Err(ErrorCode::LoginRequired));
+}
+
+/// A8: registered contexts and ages count where a request is silent, and not beside its own.
+#[test]
+fn registered_defaults() {
+    let mut registered = client();
+    registered.metadata.default_max_age = Some(60);
+    registered.metadata.default_acr_values = vec!["gold".into(), "silver".into()];
+    let read = |extra: &str| {
+        let request = parse(&query(extra), &registered).unwrap();
+        assert!(!request.acr.essential, "{extra}");
+        (request.max_age, request.acr.values.join(" "))
+    };
+    assert_eq!(read(""), (Some(60), "gold silver".to_owned()));
+    assert_eq!(read("max_age=&acr_values="), (Some(60), "gold silver".to_owned()));
+    assert_eq!(read("max_age=600&acr_values=bronze"), (Some(600), "bronze".to_owned()));
+    let next =
+        |extra: &str, client: &Client| asked(&run(extra, client, Some(session()), "openid email", Stage::Arrived));
+    assert_eq!(next("", &registered), Ok(Some(Question::SignIn)));
+    assert_eq!(next("prompt=none", &registered), Err(ErrorCode::LoginRequired));
+    assert_eq!(next("max_age=600", &registered), Ok(None));
+    assert_eq!(next("", &client()), Ok(None));
 }
 
 /// A11: an essential context that nobody reaches is an error; otherwise the best there is will do.

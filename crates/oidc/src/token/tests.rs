@@ -291,12 +291,16 @@ fn rotation_is_policy() {
     assert_ne!(answer(ClientAuth::None), "token");
 }
 
-/// OIDC Core §12.2, T6: a refreshed ID token keeps what it said of the sign-in and has no nonce.
+/// T6, OIDC Core §12.2: a refreshed ID token keeps what it said of the sign-in, is of this moment and has no nonce.
 #[test]
 fn a_refreshed_id_token() {
     let (_, _, id) = signed(&refresh(None, Some(loaded(TokenState::Fresh))).verdict.unwrap());
     assert_eq!(id["auth_time"], grant().auth_time.timestamp());
-    assert_eq!(id["aud"], "app");
+    assert_eq!(id["iat"], now().timestamp());
+    assert!(id["exp"].as_i64() > id["iat"].as_i64() && id["iat"].as_i64() > id["auth_time"].as_i64(), "{id}");
+    for (claim, value) in [("iss", "https://op.example"), ("sub", "subject"), ("aud", "app"), ("azp", "app")] {
+        assert_eq!(id[claim], value, "{claim}");
+    }
     assert!(id.get("nonce").is_none());
 }
 

@@ -62,6 +62,15 @@ async fn a_fetch() {
     assert_eq!(target.hits(), 2, "no connection is kept");
 }
 
+/// O1: what holds where nobody set anything.
+#[test]
+fn defaults() {
+    let settings = settings::Outbound::default();
+    assert_eq!((settings.timeout.0, settings.allow_private), (Duration::from_secs(5), false));
+    assert!(settings.trusted_ca.is_none());
+    assert_eq!(LARGEST, 64 * 1024);
+}
+
 /// O1: https only; http on this machine only where private addresses are allowed; no user name; literal addresses in any
 /// spelling are judged.
 #[test]
