@@ -2,6 +2,8 @@
 
 mod bounds;
 mod issue;
+mod response_types;
+mod subjects;
 
 use std::collections::HashMap;
 
@@ -56,6 +58,18 @@ fn redirected(extra: &str) -> Option<ErrorCode> {
         }
         Err(AuthorizeError::Page(error)) => panic!("an error page: {error}"),
     }
+}
+
+fn sign(issue: &Issue) -> HashMap<&'static str, String> {
+    let ring = Keyring::new(&Alg::BUILT_IN.map(|alg| generate(alg, KeyState::Active).unwrap())).unwrap();
+    let answer = issue.clone().sign(&ring, None).unwrap();
+    answer.parameters().into_iter().map(|(name, value)| (name, value.into_owned())).collect()
+}
+
+fn implicit() -> Client {
+    let mut client = client();
+    client.grant_types.push("implicit".into());
+    client
 }
 
 /// A2: an unknown or disabled client and a redirect URI that differs in any byte stay on our page.
@@ -282,31 +296,6 @@ fn a_client_for_others() {
     assert_eq!(verdict.map_err(|error| error.code).err(), Some(ErrorCode::AccessDenied));
 }
 
-/// A9: a hint that names someone else leads to sign-in, never to that other person's code.
-#[test]
-fn a_hint_for_someone_else() {
-    let client = client();
-    let params = query("");
-    let next = |subject: &str| {
-        let request = read(&params, Some(&client), Ok(Some(subject.to_owned())), &realm()).unwrap();
-        let key = key();
-        let facts = Facts {
-            client: &client,
-            session: Some(session()),
-            roles: &[],
-            consented: allowed("openid email"),
-            stage: Stage::Arrived,
-            person: None,
-            target: &Target::default(),
-            sid_key: &key,
-            pairwise_key: &key,
-        };
-        asked(&decide(&request, &facts, &realm(), &mut turn()))
-    };
-    assert_eq!(next("subject"), Ok(None));
-    assert_eq!(next("another"), Ok(Some(Question::SignIn)));
-}
-
 /// A5: the code is stored hashed, lives 60 seconds, and an interaction is spent with it.
 #[test]
 fn what_issuing_stores() {
@@ -325,89 +314,6 @@ fn what_issuing_stores() {
     assert!(run("", &client(), None, "", Stage::Arrived).changes.is_empty());
 }
 
-fn sign(issue: &Issue) -> HashMap<&'static str, String> {
-    let ring = Keyring::new(&Alg::BUILT_IN.map(|alg| generate(alg, KeyState::Active).unwrap())).unwrap();
-    let answer = issue.clone().sign(&ring, None).unwrap();
-    answer.parameters().into_iter().map(|(name, value)| (name, value.into_owned())).collect()
-}
-
-fn claims(token: &str) -> Value {
-    let payload = token.split('.').nth(1).unwrap();
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
-}
-
-/// T8, A6: what each response type is answered with, and how the ID token names what travels beside it.
-#[test]
-fn what_each_response_type_is_answered_with() {
-    let every = Client { response_types: RESPONSE_TYPES.to_vec(), ..implicit() };
-    for asked in RESPONSE_TYPES {
-        let encoded = asked.as_str().replace(' ', "+");
-        let outcome =
-            run(&format!("response_type={encoded}&nonce=n"), &every, Some(session()), "openid email", Stage::Arrived);
-        let Ok(Next::Deliver { delivery, issue }) = &outcome.verdict else { panic!("{asked}: not delivered") };
-        assert_eq!(delivery.mode, ResponseMode::of(asked), "{asked}");
-        let sent = sign(issue);
-        assert_eq!(
-            (sent.contains_key("code"), sent.contains_key("id_token"), sent.contains_key("access_token")),
-            (asked.code, asked.id_token, asked.token),
-            "{asked}"
-        );
-        assert_eq!(sent.contains_key("token_type") && sent.contains_key("expires_in"), asked.token, "{asked}");
-        if let Some(id) = sent.get("id_token").map(|token| claims(token)) {
-            assert_eq!(id["nonce"], "n");
-            let hash = |name: &str| sent.get(name).map(|token| half_hash(Alg::Rs256, token));
-            assert_eq!(id.get("c_hash").and_then(Value::as_str), hash("code").as_deref(), "{asked}");
-            assert_eq!(id.get("at_hash").and_then(Value::as_str), hash("access_token").as_deref(), "{asked}");
-        }
-        let Some(Change::IssueGrant(new)) = outcome.changes.last() else { panic!("{asked}: no grant") };
-        assert_eq!((new.code.is_some(), new.access_until.is_some()), (asked.code, asked.token), "{asked}");
-    }
-}
-
-fn implicit() -> Client {
-    let mut client = client();
-    client.grant_types.push("implicit".into());
-    client
-}
-
-/// A4, A6, T5: which response types a client may ask for, in which mode, and with what.
-#[test]
-fn what_a_response_type_needs() {
-    let every = Client { response_types: RESPONSE_TYPES.to_vec(), ..implicit() };
-    let ask = |client: &Client, extra: &str| match parse(&query(extra), client) {
-        Ok(request) => Ok(request.response_mode),
-        Err(AuthorizeError::Redirect(delivery, error)) => Err((delivery.mode, error.code)),
-        Err(AuthorizeError::Page(error)) => panic!("an error page: {error}"),
-    };
-    let (query, fragment, form) = (ResponseMode::Query, ResponseMode::Fragment, ResponseMode::FormPost);
-    let (invalid, unauthorized) = (ErrorCode::InvalidRequest, ErrorCode::UnauthorizedClient);
-    for (extra, expected) in [
-        ("response_type=id_token&nonce=n", Ok(fragment)),
-        ("response_type=id_token&nonce=n&response_mode=form_post", Ok(form)),
-        ("response_type=token+code", Ok(fragment)),
-        ("response_mode=fragment", Ok(fragment)),
-        ("response_mode=form_post", Ok(form)),
-        ("response_mode=web_message", Err((query, invalid))),
-        ("response_type=id_token+token&nonce=n&response_mode=query", Err((fragment, invalid))),
-        ("response_type=id_token", Err((fragment, invalid))),
-        ("response_type=code+id_token&response_mode=form_post", Err((form, invalid))),
-        ("response_type=id_token&nonce=n&scope=email", Err((fragment, invalid))),
-        ("response_type=token", Err((query, ErrorCode::UnsupportedResponseType))),
-        // A challenge belongs to a code.
-        ("response_type=id_token&nonce=n&code_challenge=&code_challenge_method=", Ok(fragment)),
-        ("response_type=code+id_token&nonce=n&code_challenge=&code_challenge_method=", Err((fragment, invalid))),
-    ] {
-        assert_eq!(ask(&every, extra), expected, "{extra}");
-    }
-    for (client, extra) in [
-        (&client(), "response_type=id_token&nonce=n"),
-        (&implicit(), "response_type=id_token&nonce=n"),
-        (&Client { grant_types: client().grant_types, ..every.clone() }, "response_type=code+token"),
-    ] {
-        assert_eq!(ask(client, extra), Err((fragment, unauthorized)), "{extra}");
-    }
-}
-
 /// A12, A16: single claims cannot exceed what the client may ask for, and consent covers them.
 #[test]
 fn consent_covers_single_claims() {
@@ -421,48 +327,6 @@ fn consent_covers_single_claims() {
     assert!(!next(allowed("openid email profile")));
     let single = ["email".to_owned(), "nickname".to_owned()].into_iter().collect();
     assert!(!next(Consented { claims: single, ..allowed("openid") }));
-}
-
-/// A9, A12: a `sub` in `claims` is the one person who may answer.
-#[test]
-fn a_subject_in_claims() {
-    let read_with = |claims: &str, hint: Option<&str>| {
-        let claims: String = url::form_urlencoded::byte_serialize(claims.as_bytes()).collect();
-        let hint = hint.map(str::to_owned);
-        read(&query(&format!("claims={claims}")), Some(&client()), Ok(hint), &realm())
-            .map(|request| request.expected_subjects.join(" "))
-            .ok()
-    };
-    let asked = |rule: &str, hint: Option<&str>| read_with(&format!(r#"{{"id_token":{{"sub":{rule}}}}}"#), hint);
-    let found = |subjects: &str| Some(subjects.to_owned());
-    assert_eq!(asked("null", None), found(""));
-    assert_eq!(asked(r#"{"essential":true}"#, Some("ada")), found("ada"));
-    assert_eq!(asked(r#"{"value":"ada"}"#, None), found("ada"));
-    assert_eq!(asked(r#"{"value":"ada"}"#, Some("ada")), found("ada"));
-    assert_eq!(asked(r#"{"value":"ada"}"#, Some("bob")), None);
-    assert_eq!(asked(r#"{"value":1}"#, None), None);
-    assert_eq!(asked(r#"{"values":["ada","bob"]}"#, None), found("ada bob"));
-    assert_eq!(asked(r#"{"values":["ada","bob"]}"#, Some("bob")), found("bob"));
-    assert_eq!(asked(r#"{"values":["ada","bob"]}"#, Some("eve")), None);
-    assert_eq!(asked(r#"{"values":["ada",1]}"#, None), None);
-    let both = |userinfo: &str| {
-        let id_token = r#""id_token":{"sub":{"values":["ada","bob"]}}"#;
-        read_with(&format!(r#"{{{id_token},"userinfo":{{"sub":{{"value":"{userinfo}"}}}}}}"#), None)
-    };
-    assert_eq!((both("bob"), both("eve")), (found("bob"), None));
-}
-
-/// A9, A12: with several subjects asked for any of them will do, and nobody else.
-#[test]
-fn one_of_several_subjects() {
-    let next = |subjects: &str| {
-        let claims = format!(r#"{{"id_token":{{"sub":{{"values":{subjects}}}}}}}"#);
-        let claims: String = url::form_urlencoded::byte_serialize(claims.as_bytes()).collect();
-        let query = format!("claims={claims}&prompt=none");
-        asked(&run(&query, &client(), Some(session()), "openid email", Stage::Arrived))
-    };
-    assert_eq!(next(r#"["bob","subject"]"#), Ok(None));
-    assert_eq!(next(r#"["bob","eve"]"#), Err(ErrorCode::LoginRequired));
 }
 
 /// A8: registered contexts and ages count where a request is silent, and not beside its own.
