@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn response_types() {
         for one in RESPONSE_TYPES {
-            assert_eq!(ResponseType::parse(one.as_str()), Some(one));
+            assert_eq!((ResponseType::parse(one.as_str()), one.to_string().as_str()), (Some(one), one.as_str()));
         }
         assert_eq!(ResponseType::parse("token  id_token code"), RESPONSE_TYPES.last().copied());
         for bad in ["", "token", "none", "code code", "Code", "code id_token token x", "code,id_token"] {

@@ -52,3 +52,31 @@ impl JwsVerifier for Verifier {
         Box::new(self.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use josekit::jws::JwsSigner as _;
+
+    use super::*;
+    use crate::jose::{KeyState, generate};
+
+    /// T2: a signature holds for its message and its key, under the name without choices.
+    #[test]
+    fn signatures_hold() {
+        let [key, other] = [(); 2].map(|()| generate(Alg::EdDsa, KeyState::Active).unwrap());
+        let signature = EdDSA.signer_from_jwk(&key.private).unwrap().sign(b"message").unwrap();
+        let of = |key: &Jwk| {
+            let mut public = key.to_public_key().unwrap();
+            public.set_key_id("named");
+            Verifier::new(&public).unwrap()
+        };
+        let verifier = of(&key.private);
+        assert_eq!((verifier.algorithm().name(), verifier.key_id()), ("Ed25519", Some("named")));
+        assert!(verifier.verify(b"message", &signature).is_ok());
+        assert!(verifier.box_clone().verify(b"message", &signature).is_ok());
+        assert!(verifier.verify(b"massage", &signature).is_err());
+        assert!(of(&other.private).verify(b"message", &signature).is_err());
+        let ec = generate(Alg::Es256, KeyState::Active).unwrap();
+        assert!(Verifier::new(&ec.private.to_public_key().unwrap()).is_err());
+    }
+}

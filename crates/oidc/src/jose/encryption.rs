@@ -135,6 +135,8 @@ mod tests {
                 let encryption = Encryption { alg, enc };
                 let recipient = Recipient::new(&keys, encryption).unwrap();
                 assert!(recipient.reads(encryption));
+                let another = JweEnc::ALL.iter().find(|other| **other != enc).unwrap();
+                assert!(!recipient.reads(Encryption { alg, enc: *another }));
                 let text = recipient.nest("a.b.c").unwrap();
                 let (content, header) = jwe::deserialize_compact(&text, decrypter(alg, &key).as_ref()).unwrap();
                 assert_eq!((content.as_slice(), header.content_type()), (b"a.b.c".as_slice(), Some("JWT")));
@@ -162,6 +164,8 @@ mod tests {
         let (content, header) = jwe::deserialize_compact(&text, decrypter(JweAlg::EcdhEs, &key).as_ref()).unwrap();
         assert_eq!((content.as_slice(), header.content_type()), (br#"{"sub":"s"}"#.as_slice(), None));
         assert_eq!(header.key_id(), None);
+        let shown = format!("{recipient:?}");
+        assert!(shown.starts_with("Recipient { encryption: ") && shown.ends_with(", .. }"), "{shown}");
     }
 
     /// OIDC Core §10.2, RFC 7517 §4.2: the key that says it is for encryption goes before one that says nothing.

@@ -237,6 +237,16 @@ mod tests {
         Keyring::new(&keys).unwrap()
     }
 
+    #[test]
+    fn what_it_signs_with() {
+        let ring = ring();
+        for alg in Alg::ALL {
+            assert_eq!(ring.signs_with(*alg), [Alg::Es256, Alg::Rs256].contains(alg), "{}", alg.as_str());
+        }
+        let shown = format!("{ring:?}");
+        assert!(shown.starts_with("Keyring { kids: [") && shown.ends_with(", .. }"), "{shown}");
+    }
+
     fn now() -> DateTime<Utc> {
         DateTime::from_timestamp(1_800_000_000, 0).unwrap()
     }
@@ -317,6 +327,44 @@ mod tests {
             assert!(ring.verify_hint(&hint, "https://op.example", now()).is_ok(), "{state:?}");
             assert!(ring.sign_access(&access(), None).is_err(), "{state:?}");
         }
+    }
+
+    /// T2, U1: clocks of ten seconds' difference are accepted, and tokens up to 16 KiB; a token ends at its last second.
+    #[test]
+    fn bounds_of_what_is_accepted() {
+        let ring = ring();
+        let at = |seconds: i64| now() + chrono::Duration::seconds(seconds);
+        let token = ring.sign_access(&access(), None).unwrap();
+        let hint = ring.sign_id(&id(), Alg::Rs256).unwrap();
+        for (seconds, good) in [(-11, false), (-10, true), (59, true), (60, false)] {
+            assert_eq!(ring.verify_access(&token, "https://op.example", at(seconds)).is_ok(), good, "{seconds}");
+        }
+        for (seconds, good) in [(-11, false), (-10, true), (60, true)] {
+            assert_eq!(ring.verify_hint(&hint, "https://op.example", at(seconds)).is_ok(), good, "{seconds}");
+        }
+        assert!(ring.verify_hint(&hint, "https://other.example", now()).is_err());
+        let sized = |length: usize| {
+            let of = |fill: usize| {
+                let claims = AccessClaims { scope: "x".repeat(fill), ..access() };
+                ring.sign_access(&claims, None).unwrap()
+            };
+            let token =
+                (0..4).map(|more| of((length - of(0).len()) / 4 * 3 + more)).find(|token| token.len() == length);
+            token.map(|token| ring.verify_access(&token, "https://op.example", now()).is_ok())
+        };
+        let found: Vec<_> = (16_380..=16_388).filter_map(|length| Some((length, sized(length)?))).collect();
+        assert!(found.iter().all(|(length, good)| *good == (*length <= 16_384)), "{found:?}");
+        assert!(found.iter().any(|(_, good)| *good) && found.iter().any(|(_, good)| !good), "{found:?}");
+    }
+
+    /// U1: a signed userinfo answer names issuer and audience, whatever the claims held.
+    #[test]
+    fn a_signed_userinfo_answer() {
+        let claims = json!({"sub": "s", "iss": "somebody", "aud": "somebody"}).as_object().unwrap().clone();
+        let token = ring().sign_userinfo(claims, ("https://op.example", "c"), Alg::Rs256).unwrap();
+        let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+        let read: Value = serde_json::from_slice(&payload).unwrap();
+        assert_eq!(read, json!({"sub": "s", "iss": "https://op.example", "aud": "c"}));
     }
 
     /// A9, RFC 8725 §3.11: no kind is taken for another, no foreign key or issuer or time accepted, but an ID token that

@@ -108,3 +108,40 @@ fn thumbprint(key: &Jwk) -> String {
     }
     URL_SAFE_NO_PAD.encode(Sha256::digest(Value::Object(required).to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// RFC 7638 §3.1, RFC 8037 A.3: the thumbprints of their examples.
+    #[test]
+    fn thumbprints() {
+        let n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjB\
+                 ZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8\
+                 KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_\
+                 xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
+        let of = |key: Value| thumbprint(&Jwk::from_map(key.as_object().unwrap().clone()).unwrap());
+        let rsa = json!({"kty": "RSA", "n": n, "e": "AQAB", "alg": "RS256", "kid": "2011-04-29"});
+        assert_eq!(of(rsa), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+        let ed = json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
+        assert_eq!(of(ed), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    }
+
+    /// What is stored of a key is read again; what is shown of it is no secret.
+    #[test]
+    fn keys_are_read_again() {
+        let all = [KeyState::Next, KeyState::Active, KeyState::Retiring, KeyState::Retired];
+        assert_eq!(all.map(KeyState::as_str), ["next", "active", "retiring", "retired"]);
+        assert_eq!(all.map(|state| KeyState::parse(state.as_str())), all.map(Some));
+        assert_eq!(KeyState::parse("lost"), None);
+        let key = generate(Alg::Es256, KeyState::Active).unwrap();
+        let again = KeyMaterial::from_stored(key.kid.clone(), key.alg, key.state, &key.to_stored()).unwrap();
+        assert_eq!((again.private == key.private, thumbprint(&again.private)), (true, key.kid.clone()));
+        assert!(
+            key.private.parameter("d").is_some() && key.without_private().unwrap().private.parameter("d").is_none()
+        );
+        assert_eq!(format!("{key:?}"), format!("KeyMaterial {{ kid: \"{}\", state: Active, .. }}", key.kid));
+    }
+}
