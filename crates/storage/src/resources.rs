@@ -190,6 +190,20 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Those of these APIs that are registered. One statement, none where nothing is named.
+    pub fn resources_named(&mut self, identifiers: &[String]) -> Result<Vec<Resource>, StoreError> {
+        if identifiers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<ResourceRow> = resources::table
+            .filter(resources::realm_id.eq(self.realm.0))
+            .filter(resources::identifier.eq_any(identifiers))
+            .order(resources::identifier)
+            .select(ResourceRow::as_select())
+            .load(self.conn)?;
+        rows.into_iter().map(ResourceRow::into_domain).collect()
+    }
+
     /// Identifiers of clients that may ask for an API, the first few of them. One statement.
     pub fn clients_of_resource(&mut self, identifier: &str) -> Result<Vec<String>, StoreError> {
         let listed = clients::metadata.contains(serde_json::json!({ "resources": [identifier] }));

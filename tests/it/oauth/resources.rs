@@ -17,7 +17,7 @@ async fn api(signet: &Signet, identifier: &str, more: &[&str]) {
 async fn scene() -> Scene {
     let signet = Signet::start(Database::Postgres).await;
     api(&signet, ORDERS, &["--scope", "orders", "--access-token-seconds", "60", "--access-token-alg", "RS256"]).await;
-    api(&signet, INVOICES, &["--scope", "invoices"]).await;
+    api(&signet, INVOICES, &["--scope", "invoices=See what you owe"]).await;
     let scopes = ["openid", "orders", "invoices"].map(str::to_owned).to_vec();
     let grants = ["authorization_code", "refresh_token", "client_credentials"].map(str::to_owned).to_vec();
     let spec = ClientSpec { scopes, grant_types: grants, ..ClientSpec::confidential() };
@@ -225,4 +225,21 @@ async fn a_scope_of_another_api_is_refused() {
             Some(error) => assert_eq!(flow::refused(answer).await, (400, error.to_owned()), "{scope}"),
         }
     }
+}
+
+/// A16, R-47: the page that asks says what the API was registered with, its name and the words of its scopes; so does the
+/// list of what was allowed.
+#[tokio::test]
+async fn people_read_the_words_of_the_api() {
+    let scene = scene().await;
+    let mut browser = scene.browser();
+    let request = scene.request().with("scope", "openid orders invoices").and("resource", INVOICES);
+    let page = browser.get(request.url(&scene.signet)).await.page();
+    let page = flow::sign_in(&mut browser, &page, &scene.user).await.page();
+    for words in ["Use “An API” on your behalf", INVOICES, "See what you owe", "Use “orders” on your behalf"] {
+        assert!(page.body.contains(words), "{words}: {}", page.body);
+    }
+    browser.submit(&page, &[("decision", "allow")]).await.left();
+    let page = browser.get("/account/applications").await.page();
+    assert!(page.body.contains("See what you owe") && page.body.contains("An API"), "{}", page.body);
 }

@@ -12,6 +12,7 @@ use signet_oidc::{
     subject::Session,
 };
 use signet_rbac::Permission;
+use signet_storage::resources::Resource;
 use url::Url;
 
 use super::{
@@ -39,16 +40,23 @@ pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRes
         let Some(held) = interact::open(&app, &http, &params).await? else { return Ok(see_other("/")) };
         let now = entropy::now();
         let idle = now + app.realm().policy.session_idle;
-        let session = match app.cookies.session(&http) {
-            Some(handle) => app.store.transaction(move |tx| tx.session(&handle.digest(), now, idle)).await?,
+        let asked = named(&held.interaction.request.resources, held.client.default_audience.as_ref());
+        let found = match app.cookies.session(&http) {
+            Some(handle) => {
+                let load = app.store.transaction(move |tx| {
+                    let Some(session) = tx.session(&handle.digest(), now, idle)? else { return Ok(None) };
+                    Ok(Some((session, tx.resources_named(&asked)?)))
+                });
+                load.await?
+            }
             None => None,
         };
-        let Some(session) = session else { return Ok(see_other(&held.href("/signin"))) };
+        let Some((session, apis)) = found else { return Ok(see_other(&held.href("/signin"))) };
         let Some(browser) = app.cookies.browser(&http) else { return Err(Refusal::OtherBrowser.into()) };
         let purpose = purpose(&held.interaction, &session);
         let parts: Vec<&[u8]> = purpose.iter().map(Vec::as_slice).collect();
         let token = csrf::token(&app.csrf_key, &browser, &parts);
-        let mut response = html(&view(&app, &held, &session, token))?;
+        let mut response = html(&view(&app, &held, (&session, &apis), token))?;
         if let Some((_, origin)) = logo(&held.client) {
             response.extensions_mut().insert(ShowsLogo { origin });
         }
@@ -76,7 +84,7 @@ fn web_address(given: Option<&String>) -> Option<Url> {
     Url::parse(given?).ok().filter(|url| ["http", "https"].contains(&url.scheme()) && url.host().is_some())
 }
 
-fn view(app: &App, held: &Held, session: &Session, csrf: String) -> Consent {
+fn view(app: &App, held: &Held, (session, apis): (&Session, &[Resource]), csrf: String) -> Consent {
     let redirect_uri = &held.interaction.request.redirect_uri;
     let host = Url::parse(redirect_uri).ok().and_then(|url| {
         let host = url.host_str()?.to_owned();
@@ -91,7 +99,7 @@ fn view(app: &App, held: &Held, session: &Session, csrf: String) -> Consent {
         client_host: host.unwrap_or_else(|| "an app on this device".to_owned()),
         unverified: held.client.source != ClientSource::Admin,
         account: session.username.clone(),
-        scopes: allowed(&Consented::asked_by(&held.interaction.request), administers),
+        scopes: allowed(&Consented::asked_by(&held.interaction.request), administers, apis),
         switch_href: held.href("/signin"),
         logo_src: logo(&held.client).map(|(src, _)| src),
         policy_href: web_address(held.client.metadata.policy_uri.as_ref()).map(String::from),
@@ -99,12 +107,22 @@ fn view(app: &App, held: &Held, session: &Session, csrf: String) -> Consent {
     }
 }
 
-/// What is asked for, or was allowed: scopes, single claims, APIs.
-pub(super) fn allowed(what: &Consented, administers: bool) -> Vec<ScopeLine> {
+/// The APIs that tokens are for: those asked for, else the client's own.
+pub(super) fn named<'a>(resources: impl IntoIterator<Item = &'a String>, own: Option<&'a String>) -> Vec<String> {
+    resources.into_iter().chain(own).cloned().collect()
+}
+
+/// What is asked for, or was allowed: scopes, single claims, APIs, in the words that `apis`, those it is about, were
+/// registered with.
+pub(super) fn allowed(what: &Consented, administers: bool, apis: &[Resource]) -> Vec<ScopeLine> {
     let claim =
         |name: &String| ScopeLine { name: name.clone(), description: format!("See your {}", name.replace('_', " ")) };
-    let api = |name: &String| ScopeLine { name: name.clone(), description: "Use this API on your behalf".to_owned() };
-    let mut all = lines(&what.scopes, administers);
+    let api = |name: &String| {
+        let known = apis.iter().find(|api| api.identifier == *name && !api.name.is_empty());
+        let called = known.map_or_else(|| "this API".to_owned(), |api| format!("“{}”", api.name));
+        ScopeLine { name: name.clone(), description: format!("Use {called} on your behalf") }
+    };
+    let mut all = lines(&what.scopes, administers, apis);
     all.extend(what.claims.iter().map(claim));
     all.extend(what.resources.iter().map(api));
     all
@@ -112,16 +130,23 @@ pub(super) fn allowed(what: &Consented, administers: bool) -> Vec<ScopeLine> {
 
 /// The scopes asked for, in the order of the standard's list, others after them. Where the tokens are for our own API,
 /// scopes that are permissions are said plainly.
-fn lines(scopes: &scope::Scopes, administers: bool) -> Vec<ScopeLine> {
+fn lines(scopes: &scope::Scopes, administers: bool, apis: &[Resource]) -> Vec<ScopeLine> {
     let place = |name: &str| scope::STANDARD.iter().position(|(scope, _)| *scope == name);
     let mut names: Vec<&str> = scopes.iter().collect();
     names.sort_by_key(|name| place(name).unwrap_or(usize::MAX));
-    names.into_iter().map(|name| line(name, administers)).collect()
+    names.into_iter().map(|name| line(name, administers, apis)).collect()
 }
 
-fn line(name: &str, administers: bool) -> ScopeLine {
+fn line(name: &str, administers: bool, apis: &[Resource]) -> ScopeLine {
     let known = scope::STANDARD.iter().find(|(scope, _)| *scope == name).map(|(_, text)| (*text).to_owned());
     let known = known.or_else(|| if administers { administration(name) } else { None });
+    let known = known.or_else(|| {
+        let scopes = apis.iter().flat_map(|api| &api.scopes);
+        scopes
+            .filter(|scope| scope.name == name && !scope.description.is_empty())
+            .map(|scope| scope.description.clone())
+            .next()
+    });
     ScopeLine {
         name: name.to_owned(), description: known.unwrap_or_else(|| format!("Use “{name}” on your behalf"))
     }
@@ -186,7 +211,38 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
 
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
+    use signet_storage::resources::ResourceScope;
+
     use super::*;
+
+    fn orders() -> Resource {
+        let scope =
+            |name: &str, description: &str| ResourceScope { name: name.into(), description: description.into() };
+        Resource {
+            key: 1,
+            identifier: "https://orders.example".into(),
+            name: "Orders service".into(),
+            scopes: vec![
+                scope("orders:read", "Read your orders"),
+                scope("orders:write", ""),
+                scope("email", "Other words"),
+            ],
+            access_token_seconds: None,
+            access_token_alg: None,
+            created_at: DateTime::UNIX_EPOCH,
+            updated_at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    /// A16, R-47: an API is called as it was registered; one that is not is told by its address alone.
+    #[test]
+    fn apis_are_called_by_name() {
+        let resources = ["https://orders.example", "https://other.example"].map(str::to_owned).into();
+        let what = Consented { resources, ..Consented::default() };
+        let said: Vec<_> = allowed(&what, false, &[orders()]).into_iter().map(|line| line.description).collect();
+        assert_eq!(said, ["Use “Orders service” on your behalf", "Use this API on your behalf"]);
+    }
 
     /// R-44, A16: what an application may do to this provider is said plainly, and only where its tokens are for the API.
     #[test]
@@ -198,8 +254,10 @@ mod tests {
             ("client:read", false, "Use “client:read” on your behalf"),
             ("orders", true, "Use “orders” on your behalf"),
             ("email", true, "See your email address"),
+            ("orders:read", false, "Read your orders"),
+            ("orders:write", false, "Use “orders:write” on your behalf"),
         ] {
-            assert_eq!(line(scope, administers).description, expected, "{scope}");
+            assert_eq!(line(scope, administers, &[orders()]).description, expected, "{scope}");
         }
     }
 }

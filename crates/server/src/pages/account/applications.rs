@@ -11,7 +11,7 @@ use signet_oidc::{
     secret::Secret,
     subject::Session,
 };
-use signet_storage::{Apply, consents::GivenConsent};
+use signet_storage::{Apply, consents::GivenConsent, resources::Resource};
 
 use crate::{
     app::App,
@@ -19,7 +19,7 @@ use crate::{
     guard::csrf::{self, Forged},
     pages::{
         PageError, answer,
-        consent::allowed,
+        consent::{allowed, named},
         html, see_other,
         signin::browser,
         view::{Application, Applications, Page},
@@ -58,12 +58,14 @@ pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRes
                 let Some(session) = tx.session(&handle.digest(), now, idle)? else { return Ok(None) };
                 // One more than is shown tells that there are more.
                 let given = tx.consents_of(session.account.id, &after, i64::try_from(SHOWN + 1).unwrap_or(i64::MAX))?;
-                Ok(Some((session, given)))
+                let about = given.iter().flat_map(|one| named(&one.allowed.resources, one.default_audience.as_ref()));
+                let apis = tx.resources_named(&about.collect::<Vec<_>>())?;
+                Ok(Some((session, given, apis)))
             })
             .await?;
-        let Some((session, given)) = found else { return Ok(see_other("/signin")) };
+        let Some((session, given, apis)) = found else { return Ok(see_other("/signin")) };
         let (browser, fresh) = browser(&app, &http)?;
-        let mut view = view(&app, &session, given, &browser);
+        let mut view = view(&app, (&session, &apis), given, &browser);
         view.withdrawn = params.get("done") == Some("withdrawn");
         let mut response = html(&view)?;
         if fresh {
@@ -75,7 +77,12 @@ pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRes
     answer(result, &app, &http)
 }
 
-fn view(app: &App, session: &Session, mut given: Vec<GivenConsent>, browser: &Secret) -> Applications {
+fn view(
+    app: &App,
+    (session, apis): (&Session, &[Resource]),
+    mut given: Vec<GivenConsent>,
+    browser: &Secret,
+) -> Applications {
     let more = given.len() > SHOWN;
     given.truncate(SHOWN);
     let next = given.last().filter(|_| more).map(|last| {
@@ -86,7 +93,11 @@ fn view(app: &App, session: &Session, mut given: Vec<GivenConsent>, browser: &Se
     let own_api = app.realm().api_audience();
     let application = |one: GivenConsent| Application {
         csrf: csrf::token(&app.csrf_key, browser, &parts(&purpose(session, &one.client_id))),
-        scopes: allowed(&one.allowed, one.default_audience.as_ref() == Some(&own_api)),
+        scopes: {
+            let about = named(&one.allowed.resources, one.default_audience.as_ref());
+            let apis: Vec<_> = apis.iter().filter(|api| about.contains(&api.identifier)).cloned().collect();
+            allowed(&one.allowed, one.default_audience.as_ref() == Some(&own_api), &apis)
+        },
         since: day(one.given_at),
         since_machine: one.given_at.format("%Y-%m-%d").to_string(),
         unverified: !one.verified,
