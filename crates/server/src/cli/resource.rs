@@ -28,7 +28,7 @@ pub enum ResourceCommand {
     },
     /// Change an API: what is given replaces what was there.
     Update(UpdateResource),
-    /// Remove an API. Tokens made for it live to their end.
+    /// Remove an API that no client may ask for any more. Tokens made for it live to their end.
     Delete {
         /// Its identifier.
         identifier: String,
