@@ -1,5 +1,7 @@
 //! Tables for the token endpoint, among them a test for each known trap of the grant engine.
 
+mod lifetimes;
+
 use chrono::Duration;
 
 use super::{

@@ -1,0 +1,74 @@
+//! How long what is given lives, and what a refresh winds up.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest as _, Sha256};
+
+use super::*;
+use crate::{
+    pkce::{Challenge, Method},
+    resource::{Api, Apis},
+};
+
+/// T6: the refresh token that comes with a code lives as long as the policy says, from this moment.
+#[test]
+fn the_first_refresh_token() {
+    let outcome = redeem(&request(Some(REDIRECT), Some(VERIFIER)), first(grant()));
+    let issued = outcome.changes.iter().find_map(|change| match change {
+        Change::IssueRefresh(new) => Some(new),
+        _ => None,
+    });
+    let issued = issued.expect("a refresh token");
+    assert_eq!((issued.at, issued.expires), (now(), now() + realm().policy.refresh_token_lifetime));
+    assert_eq!(successor(&outcome.verdict.unwrap()).len(), 43);
+}
+
+/// T5: a verifier that is too short is refused, also where it is the one that the challenge was made of.
+#[test]
+fn a_short_verifier_is_refused() {
+    let challenge = |verifier: &str| {
+        let value = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
+        Grant { challenge: Some(Challenge { method: Method::S256, value }), ..grant() }
+    };
+    for (verifier, good) in [("x".repeat(42), false), ("x".repeat(43), true), ("x".repeat(129), false)] {
+        let outcome = redeem(&request(Some(REDIRECT), Some(&verifier)), first(challenge(&verifier)));
+        assert_eq!(code_of(&outcome), (!good).then_some(ErrorCode::InvalidGrant), "{}", verifier.len());
+    }
+}
+
+/// T6: a refresh is use: successor, grant and session are wound up from this moment; the newest access token is watched for
+/// as long as it lives.
+#[test]
+fn what_a_refresh_winds_up() {
+    let policy = realm().policy;
+    let api = Api {
+        identifier: "https://api.example".into(),
+        scopes: "openid".parse().unwrap(),
+        lifetime: Some(Duration::seconds(60)),
+        alg: None,
+    };
+    let target = Target { resources: vec![api.identifier.clone()], apis: Apis::new(vec![api]) };
+    for (rotation, target, lives) in [
+        (RefreshRotation::On, &Target::default(), policy.access_token_lifetime),
+        (RefreshRotation::Off, &Target::default(), policy.access_token_lifetime),
+        (RefreshRotation::On, &target, Duration::seconds(60)),
+    ] {
+        let mut client = client();
+        client.policy.refresh_rotation = rotation;
+        let request = RefreshRequest { token: Secret::new("token"), scope: None };
+        let loaded = (Some(loaded(TokenState::Fresh)), target);
+        let outcome = refresh_token::decide(&request, &client, loaded, &key(), (&realm(), &mut turn()));
+        let wound_up = outcome.changes.iter().find_map(|change| match change {
+            Change::RotateRefresh { successor: new, access_until, seen, .. }
+            | Change::UseRefresh { used: new, access_until, seen } => Some((new, access_until, seen)),
+            _ => None,
+        });
+        let (new, access_until, seen) = wound_up.expect("a token that was used");
+        assert_eq!((new.at, new.expires), (now(), now() + policy.refresh_token_lifetime));
+        assert_eq!((new.grant, new.client), (grant().id, client.key));
+        assert_eq!(*access_until, now() + lives);
+        assert_eq!(*seen, grant().session.map(|session| (session, now() + policy.session_idle)));
+        let issue = outcome.verdict.unwrap();
+        assert_eq!(Secret::new(successor(&issue)).digest(), new.digest, "what is stored is what is sent");
+        assert_eq!(signed(&issue).0["expires_in"], lives.num_seconds());
+    }
+}
