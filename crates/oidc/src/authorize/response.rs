@@ -141,6 +141,10 @@ mod tests {
                 "https://a.example/cb?t=1&code=x%2By&state=s%26+%C3%A9&iss=https%3A%2F%2Fop.example",
             ),
             ("https://a.example/cb?", "https://a.example/cb?code=x%2By&state=s%26+%C3%A9&iss=https%3A%2F%2Fop.example"),
+            (
+                "https://a.example/cb?t=1&",
+                "https://a.example/cb?t=1&code=x%2By&state=s%26+%C3%A9&iss=https%3A%2F%2Fop.example",
+            ),
             ("com.example.app:/cb", "com.example.app:/cb?code=x%2By&state=s%26+%C3%A9&iss=https%3A%2F%2Fop.example"),
         ];
         for (redirect_uri, expected) in cases {

@@ -258,7 +258,7 @@ fn uses(named: Name<'_>, operations: Option<&Value>) -> Vec<KeyUse> {
 /// Sizes are within bounds, and the cryptography takes the key: points are on their curve.
 fn sound(bare: &Jwk, shape: Shape) -> Option<()> {
     let bytes = |member| URL_SAFE_NO_PAD.decode(bare.parameter(member)?.as_str()?).ok();
-    let coordinates = |length| Some(bytes("x")?.len() == length && bytes("y")?.len() == length);
+    let coordinates = |length| Some((bytes("x")?.len(), bytes("y")?.len()) == (length, length));
     let good = match shape {
         Shape::Rsa => {
             let number = |member| Some(bytes(member)?.into_iter().skip_while(|byte| *byte == 0).collect::<Vec<u8>>());

@@ -80,3 +80,11 @@ fn response_types_outside() {
     let nonce = json!({"response_type": "code id_token", "nonce": "n"});
     assert!(request(&signed(&claims(&nonce)), &inside).is_ok());
 }
+
+/// RFC 7519 §2: a time is a number of seconds that somebody could live to see.
+#[test]
+fn times_are_numbers() {
+    for (exp, good) in [(json!(9e14), true), (json!(1e15), false), (json!(now().timestamp() + 60), true)] {
+        assert_eq!(request(&none(&claims(&json!({"exp": exp}))), &two()).is_ok(), good, "{exp}");
+    }
+}
