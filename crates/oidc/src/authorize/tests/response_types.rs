@@ -72,3 +72,34 @@ fn what_a_response_type_needs() {
         assert_eq!(ask(client, extra), Err((fragment, unauthorized)), "{extra}");
     }
 }
+
+/// A13: claims that scopes release are in the ID token where nothing else is given, and at userinfo otherwise.
+#[test]
+fn claims_travel_where_there_is_no_userinfo() {
+    let mut client = implicit();
+    client.response_types = RESPONSE_TYPES.to_vec();
+    for (response_type, there) in
+        [("id_token", true), ("id_token token", false), ("code id_token", false), ("code id_token token", false)]
+    {
+        let encoded = response_type.replace(' ', "+");
+        let request = parse(&query(&format!("response_type={encoded}&nonce=n")), &client).unwrap();
+        let mut person = crate::subject::Person::default();
+        person.standard.email = Some("ada@example.org".into());
+        let key = key();
+        let facts = Facts {
+            client: &client,
+            session: Some(session()),
+            roles: &[],
+            consented: allowed("openid email"),
+            stage: Stage::Arrived,
+            person: Some(person),
+            target: &Target::default(),
+            sid_key: &key,
+            pairwise_key: &key,
+        };
+        let outcome = decide(&request, &facts, &realm(), &mut turn());
+        let Ok(Next::Deliver { issue, .. }) = &outcome.verdict else { panic!("{response_type}: not delivered") };
+        let id = claims(&sign(issue)["id_token"]);
+        assert_eq!(id.get("email").is_some(), there, "{response_type}");
+    }
+}

@@ -72,3 +72,38 @@ fn what_a_refresh_winds_up() {
         assert_eq!(signed(&issue).0["expires_in"], lives.num_seconds());
     }
 }
+
+/// T7: a client's own token ends when the policy says, and nothing stands behind it.
+#[test]
+fn a_clients_own_token() {
+    let mut service = client();
+    service.grant_types = vec![GRANT_CLIENT.into()];
+    let request = ClientRequest { scope: None };
+    let outcome = client_credentials::decide(&request, &service, &Target::default(), (&realm(), &mut turn()));
+    let (answer, access, _) = signed(&outcome.verdict.unwrap());
+    assert_eq!(access["exp"].as_i64().unwrap() - access["iat"].as_i64().unwrap(), 900);
+    assert_eq!((&access["iat"], &answer["expires_in"]), (&now().timestamp().into(), &900.into()));
+    assert_eq!((&access["sub"], access.get("grant")), (&"app".into(), None));
+}
+
+/// RFC 9068 §3: the issuer is in the audience with `openid`, once, and without it never.
+#[test]
+fn who_a_token_is_for() {
+    let audience = |scopes: &str, resources: &[&str]| {
+        let resources: Vec<String> = resources.iter().map(|&one| one.to_owned()).collect();
+        let granted = Grant { scopes: scopes.parse().unwrap(), resources, ..grant() };
+        let outcome = redeem(&request(Some(REDIRECT), Some(VERIFIER)), first(granted));
+        let access = signed(&outcome.verdict.unwrap()).1;
+        access["aud"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one.as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(audience("openid", &[]), "app https://op.example");
+    assert_eq!(audience("profile", &[]), "app");
+    assert_eq!(audience("profile", &["https://api.example"]), "https://api.example");
+    assert_eq!(audience("openid", &["https://op.example"]), "https://op.example");
+}
