@@ -5,8 +5,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::{
+    client::GRANT_PASSWORD,
     pkce::{Challenge, Method},
     resource::{Api, Apis},
+    token::password::{self, Proven},
 };
 
 /// T6: the refresh token that comes with a code lives as long as the policy says, from this moment.
@@ -106,4 +108,29 @@ fn who_a_token_is_for() {
     assert_eq!(audience("profile", &[]), "app");
     assert_eq!(audience("profile", &["https://api.example"]), "https://api.example");
     assert_eq!(audience("openid", &["https://op.example"]), "https://op.example");
+}
+
+/// T7: what a password gives lives as long as what a code gives.
+#[test]
+fn what_a_password_gives() {
+    let policy = realm().policy;
+    let mut own = client();
+    own.first_party = true;
+    own.grant_types = vec![GRANT_PASSWORD.into(), GRANT_REFRESH.into()];
+    let body = Params::decode(b"grant_type=password&username=ada&password=secret&scope=openid");
+    let GrantRequest::Password(request) = read(&body, &own).unwrap() else { panic!("another grant") };
+    let proven = Proven { account: account(), person: Person::default(), acr: "1", amr: vec!["pwd".into()] };
+    let outcome = password::decide(&request, &own, (proven, &Target::default()), &key(), (&realm(), &mut turn()));
+    let (mut given, mut issued) = (None, None);
+    for change in &outcome.changes {
+        match change {
+            Change::IssueGrant(new) => given = Some(new),
+            Change::IssueRefresh(new) => issued = Some(new),
+            _ => {}
+        }
+    }
+    let (given, issued) = (given.expect("a grant"), issued.expect("a refresh token"));
+    let ends = now() + policy.refresh_token_lifetime;
+    assert_eq!((issued.at, issued.expires, given.refresh_until), (now(), ends, Some(ends)));
+    assert_eq!((given.at, given.access_until), (now(), Some(now() + policy.access_token_lifetime)));
 }
