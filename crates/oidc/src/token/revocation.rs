@@ -134,11 +134,16 @@ mod tests {
         };
         for (entry, expected) in entries(4, 6).into_iter().chain(entries(3, 5)) {
             let mut set = RevocationSet::default();
-            set.add(entry.clone(), now() + Duration::seconds(1));
-            set.add(entry.clone(), now());
+            let (sooner, later) = (now(), now() + Duration::seconds(1));
+            for (first, second) in [(later, sooner), (sooner, later)] {
+                let mut set = RevocationSet::default();
+                set.add(entry.clone(), first);
+                set.add(entry.clone(), second);
+                set.sweep(now());
+                assert_eq!((set.len(), set.is_empty()), (1, false), "the later end counts");
+            }
+            set.add(entry.clone(), later);
             assert_eq!(set.covers(&claims()), expected, "{entry:?}");
-            set.sweep(now());
-            assert_eq!(set.len(), 1, "the later end counts");
             set.sweep(now() + Duration::seconds(1));
             assert!(set.is_empty());
         }
