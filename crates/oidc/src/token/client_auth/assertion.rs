@@ -192,3 +192,20 @@ fn seconds(number: &Number) -> Option<i64> {
         .filter(|number| number.unsigned_abs() < 1_000_000_000_000)
         .or_else(|| number.as_f64().and_then(whole))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// T2: an assertion has at most 16 KiB.
+    #[test]
+    fn lengths() {
+        let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let claims = json!({"iss": "app", "sub": "app", "aud": "https://op.example", "exp": 1, "jti": "j"});
+        let start = format!("{}.{}.", part(json!({"alg": "ES256"})), part(claims));
+        let sized = |length: usize| Assertion::read(&format!("{start}{}", "x".repeat(length - start.len())));
+        assert!(sized(LONGEST).is_some() && sized(LONGEST + 1).is_none());
+    }
+}
