@@ -24,3 +24,29 @@ fn form_decode(value: &str) -> Option<String> {
     let (decoded, _) = url::form_urlencoded::parse(value.as_bytes()).next().unwrap_or_default();
     (!decoded.contains('\u{FFFD}')).then(|| decoded.into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// T1: both parts are form-urlencoded; one that cannot be is taken as it stands.
+    #[test]
+    fn both_parts_are_decoded() {
+        for (sent, expected) in [
+            ("id:secret", Some(("id", "secret"))),
+            ("a%3Ab:p%26s+x", Some(("a:b", "p&s x"))),
+            ("id:a=b", Some(("id", "a=b"))),
+            ("id:a&b", Some(("id", "a&b"))),
+            ("i=d:100%", Some(("i=d", "100%"))),
+            ("id:a:b", Some(("id", "a:b"))),
+            (":", Some(("", ""))),
+            ("id:%FF", None),
+            ("id", None),
+        ] {
+            let found = decode(&STANDARD.encode(sent));
+            assert_eq!(found.as_ref().map(|(id, secret)| (id.as_str(), secret.as_str())), expected, "{sent}");
+        }
+        assert_eq!(decode("no base64!"), None);
+        assert_eq!(decode(&STANDARD.encode([b'i', b':', 0xff])), None);
+    }
+}
