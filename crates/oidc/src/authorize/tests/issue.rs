@@ -74,3 +74,29 @@ fn what_nobody_asked_for_is_not_sealed() {
     assert!(of("").get("acr").is_none());
     assert_eq!(of("acr_values=2")["acr"]["values"][0], "2");
 }
+
+/// an API that was taken from the client since its request came is not given.
+#[test]
+fn an_api_that_was_taken_meanwhile() {
+    let mut with = client();
+    with.metadata.resources = vec!["https://api.example".into()];
+    let request = parse(&query("resource=https%3A%2F%2Fapi.example"), &with).unwrap();
+    let key = key();
+    let next = |client: &Client| {
+        let resources = ["https://api.example".to_owned()].into();
+        let facts = Facts {
+            client,
+            session: Some(session()),
+            roles: &[],
+            consented: Consented { resources, ..allowed("openid email") },
+            stage: Stage::Arrived,
+            person: None,
+            target: &Target::default(),
+            sid_key: &key,
+            pairwise_key: &key,
+        };
+        asked(&decide(&request, &facts, &realm(), &mut turn()))
+    };
+    assert_eq!(next(&with), Ok(None));
+    assert_eq!(next(&client()), Err(ErrorCode::InvalidTarget));
+}
