@@ -88,3 +88,17 @@ fn times_are_numbers() {
         assert_eq!(request(&none(&claims(&json!({"exp": exp}))), &two()).is_ok(), good, "{exp}");
     }
 }
+
+/// OAuth 2.0 Multiple Response Types §3: the order of the words of a response type does not matter, on either side.
+#[test]
+fn response_types_in_another_order() {
+    let object = none(&claims(&json!({"response_type": "code id_token", "nonce": "n"})));
+    for (outer, good) in [("id_token code", true), ("code id_token", true), ("code", false), ("magic", false)] {
+        let sent = around(&object);
+        let pairs = sent.iter().map(|(name, value)| {
+            let value = if name == "response_type" { outer } else { value };
+            (name.to_owned(), value.to_owned())
+        });
+        assert_eq!(unpack(&Params::new(pairs.collect()), &two()).is_ok(), good, "{outer}");
+    }
+}
