@@ -30,22 +30,27 @@ fn access(tokens: &Value) -> (Value, Value) {
     (flow::jwt_header(token), flow::jwt_payload(token))
 }
 
-/// audience, scopes, lifetime and algorithm of an access token are those of the API it is for; a later request may
-/// ask for fewer APIs, never for others.
-#[tokio::test]
-async fn a_token_is_for_the_apis_asked_for() {
-    let scene = scene().await;
+/// Tokens of a grant for both APIs, the access token for one of them.
+async fn for_one_of_both(scene: &Scene, resource: &str) -> Value {
     let request =
         scene.request().with("scope", "openid orders invoices").and("resource", ORDERS).and("resource", INVOICES);
     let code = scene.code(&mut scene.browser(), &request).await;
     let fields = [
         ("grant_type", "authorization_code"),
-        ("code", &code),
+        ("code", &*code),
         ("redirect_uri", &scene.client.redirect_uri),
         ("code_verifier", &request.verifier),
-        ("resource", ORDERS),
+        ("resource", resource),
     ];
-    let tokens = flow::granted(flow::token(&scene.signet, &scene.client, &fields).await).await;
+    flow::granted(flow::token(&scene.signet, &scene.client, &fields).await).await
+}
+
+/// audience, scopes, lifetime and algorithm of an access token are those of the API it is for; a later request may
+/// ask for fewer APIs, never for others.
+#[tokio::test]
+async fn a_token_is_for_the_apis_asked_for() {
+    let scene = scene().await;
+    let tokens = for_one_of_both(&scene, ORDERS).await;
     let (head, claims) = access(&tokens);
     assert_eq!(claims["aud"], json!([ORDERS, scene.signet.issuer()]));
     assert_eq!((&claims["scope"], &tokens["scope"]), (&json!("openid orders"), &json!("openid orders")));
@@ -126,17 +131,7 @@ async fn a_clients_own_token_follows_the_api() {
 #[tokio::test]
 async fn a_longer_token_ends_with_its_grant() {
     let scene = scene().await;
-    let request =
-        scene.request().with("scope", "openid orders invoices").and("resource", ORDERS).and("resource", INVOICES);
-    let code = scene.code(&mut scene.browser(), &request).await;
-    let fields = [
-        ("grant_type", "authorization_code"),
-        ("code", &code),
-        ("redirect_uri", &scene.client.redirect_uri),
-        ("code_verifier", &request.verifier),
-        ("resource", INVOICES),
-    ];
-    let longer = flow::granted(flow::token(&scene.signet, &scene.client, &fields).await).await;
+    let longer = for_one_of_both(&scene, INVOICES).await;
     // As if the code had been redeemed a while ago: what is stored is the end of that token to the second.
     assert_eq!(scene.change("UPDATE grants SET access_until = now() + interval '15 minutes'"), 1);
     let fields = [

@@ -26,7 +26,7 @@ use crate::{
     id::InteractionId,
     interaction::{Interaction, Origin, Refusal, VERSION},
     jose::{Alg, KeyState, Keyring, generate, half_hash},
-    secret::{Digest, Secret},
+    secret::{DerivationKey, Digest, Secret},
     subject::Session,
     token::{Issue, Target},
 };
@@ -154,6 +154,21 @@ fn run(extra: &str, client: &Client, session: Option<Session>, consented: &str, 
     run_with((extra, &[]), client, session, consented, stage)
 }
 
+/// Somebody who is signed in and allowed everything, on a request that just came.
+fn facts<'a>(client: &'a Client, key: &'a DerivationKey, target: &'a Target) -> Facts<'a> {
+    Facts {
+        client,
+        session: Some(session()),
+        roles: &[],
+        consented: allowed("openid email"),
+        stage: Stage::Arrived,
+        person: None,
+        target,
+        sid_key: key,
+        pairwise_key: key,
+    }
+}
+
 /// The same for somebody with these roles.
 fn run_with(
     (extra, roles): (&str, &[String]),
@@ -164,18 +179,8 @@ fn run_with(
 ) -> Outcome<Change, Next> {
     let request = AuthorizeRequest { ..parse(&query(extra), client).unwrap() };
     let consented = allowed(consented);
-    let key = key();
-    let facts = Facts {
-        client,
-        session,
-        roles,
-        consented,
-        stage,
-        person: None,
-        target: &Target::default(),
-        sid_key: &key,
-        pairwise_key: &key,
-    };
+    let (key, target) = (key(), Target::default());
+    let facts = Facts { session, roles, consented, stage, ..facts(client, &key, &target) };
     decide(&request, &facts, &realm(), &mut turn())
 }
 

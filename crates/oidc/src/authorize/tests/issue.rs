@@ -81,20 +81,11 @@ fn an_api_that_was_taken_meanwhile() {
     let mut with = client();
     with.metadata.resources = vec!["https://api.example".into()];
     let request = parse(&query("resource=https%3A%2F%2Fapi.example"), &with).unwrap();
-    let key = key();
+    let (key, target) = (key(), Target::default());
     let next = |client: &Client| {
         let resources = ["https://api.example".to_owned()].into();
-        let facts = Facts {
-            client,
-            session: Some(session()),
-            roles: &[],
-            consented: Consented { resources, ..allowed("openid email") },
-            stage: Stage::Arrived,
-            person: None,
-            target: &Target::default(),
-            sid_key: &key,
-            pairwise_key: &key,
-        };
+        let consented = Consented { resources, ..allowed("openid email") };
+        let facts = Facts { consented, ..facts(client, &key, &target) };
         asked(&decide(&request, &facts, &realm(), &mut turn()))
     };
     assert_eq!(next(&with), Ok(None));

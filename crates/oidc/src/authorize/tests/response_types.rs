@@ -85,18 +85,8 @@ fn claims_travel_where_there_is_no_userinfo() {
         let request = parse(&query(&format!("response_type={encoded}&nonce=n")), &client).unwrap();
         let mut person = crate::subject::Person::default();
         person.standard.email = Some("ada@example.org".into());
-        let key = key();
-        let facts = Facts {
-            client: &client,
-            session: Some(session()),
-            roles: &[],
-            consented: allowed("openid email"),
-            stage: Stage::Arrived,
-            person: Some(person),
-            target: &Target::default(),
-            sid_key: &key,
-            pairwise_key: &key,
-        };
+        let (key, target) = (key(), Target::default());
+        let facts = Facts { person: Some(person), ..facts(&client, &key, &target) };
         let outcome = decide(&request, &facts, &realm(), &mut turn());
         let Ok(Next::Deliver { issue, .. }) = &outcome.verdict else { panic!("{response_type}: not delivered") };
         let id = claims(&sign(issue)["id_token"]);

@@ -9,18 +9,8 @@ fn a_hint_for_someone_else() {
     let params = query("");
     let next = |subject: &str| {
         let request = read(&params, Some(&client), Ok(Some(subject.to_owned())), &realm()).unwrap();
-        let key = key();
-        let facts = Facts {
-            client: &client,
-            session: Some(session()),
-            roles: &[],
-            consented: allowed("openid email"),
-            stage: Stage::Arrived,
-            person: None,
-            target: &Target::default(),
-            sid_key: &key,
-            pairwise_key: &key,
-        };
+        let (key, target) = (key(), Target::default());
+        let facts = facts(&client, &key, &target);
         asked(&decide(&request, &facts, &realm(), &mut turn()))
     };
     assert_eq!(next("subject"), Ok(None));
