@@ -89,12 +89,12 @@ def build(report, locked):
     return tests
 
 
-def parts(report, tests, env, names, text):
-    """Runs the tests of these parts whose name contains `text`."""
+def parts(report, tests, env, names, texts):
+    """Runs the tests of these parts whose name contains one of `texts`; all of them where there is none."""
     found = False
     for name in names:
         belongs, expression, threads = PARTS[name]
-        chosen = [test for test in tests if belongs(test) and text in test.name]
+        chosen = [test for test in tests if belongs(test) and any(text in test.name for text in texts or [""])]
         for test in chosen:
             if test.ignored:
                 report.problem(f"ignored: {test.package} {test.name}")
@@ -104,8 +104,8 @@ def parts(report, tests, env, names, text):
         found = True
         heading(name)
         clock = Clock()
-        if text:
-            expression += f" & test(~{text})"
+        if texts:
+            expression += " & (" + " | ".join(f"test(~{text})" for text in texts) + ")"
         result = run_tests(chosen, expression, threads, env)
         report.part(name, len(chosen), result, clock.seconds())
     if not found:
@@ -168,8 +168,8 @@ def bench(report, services):
 def options():
     parser = argparse.ArgumentParser(prog="tests/run", description=(
         "Starts PostgreSQL, Redis and chromedriver, installs relying parties (and what is missing "
-        "for all of them), builds, and runs every test. With FILTER only the tests whose name contains it."))
-    parser.add_argument("filter", nargs="?")
+        "for all of them), builds, and runs every test. With FILTERs only the tests whose name contains one of them."))
+    parser.add_argument("filter", nargs="*")
     parser.add_argument("--screenshots", action="store_true",
                         help="run the browser tests and write their pictures to docs/images")
     parser.add_argument("--mutations", action="store_true",
@@ -189,9 +189,9 @@ def suite(args, services, report):
         return
     if args.filter or args.screenshots:
         names = ["it: browser"] if args.screenshots else PARTS
-        parts(report, tests, env, names, args.filter or "")
+        parts(report, tests, env, names, args.filter)
         return
-    parts(report, tests, env, PARTS, "")
+    parts(report, tests, env, PARTS, [])
     documentation(report, locked, env)
     check_mutations(report, tests, args.mutations, services)
     citations(report)

@@ -135,6 +135,13 @@ pub enum Spent {
         /// The hash.
         jti: Digest,
     },
+    /// RFC 7519 §4.1.7: a request object, by the hash of its `jti`.
+    RequestObject {
+        /// Whose.
+        client: ClientId,
+        /// The hash.
+        jti: Digest,
+    },
 }
 
 /// A grant about to be stored.

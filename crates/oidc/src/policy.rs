@@ -3,6 +3,11 @@
 use chrono::Duration;
 use serde::{Deserialize, Serialize};
 
+use crate::{
+    client::{RESPONSE_TYPES, ResponseType},
+    jose::Alg,
+};
+
 /// Lifetimes of a realm.
 #[derive(Debug, Clone)]
 pub struct Policy {
@@ -51,6 +56,56 @@ pub enum Profile {
     /// OAuth 2.0 with RFC 9700 applied.
     #[default]
     Baseline,
+}
+
+/// A name of this provider that clients may put in `aud` of what they sign for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProviderName {
+    /// The issuer.
+    Issuer,
+    /// The token endpoint, wherever the client calls.
+    TokenEndpoint,
+    /// The endpoint that is called.
+    CalledEndpoint,
+}
+
+/// What a profile lays down for what clients sign, and for what they are answered with.
+#[derive(Debug)]
+pub struct Rules {
+    /// RFC 7523 §3 no. 3, OIDC Core §9: what `aud` of an assertion may name, one of them.
+    pub assertion_audiences: &'static [ProviderName],
+    /// RFC 8725 §3.1: what clients may sign with, shared secrets included.
+    pub algorithms: &'static [&'static [Alg]],
+    /// How long after its end an assertion or request object is taken still: clocks differ.
+    pub late: Duration,
+    /// How far ahead of our clock their beginning may lie. Ten seconds must be accepted, beyond sixty refused.
+    pub early: Duration,
+    /// OAuth 2.0 Multiple Response Types: what clients may register and ask for.
+    pub response_types: &'static [ResponseType],
+}
+
+static BASELINE: Rules = Rules {
+    assertion_audiences: &[ProviderName::Issuer, ProviderName::TokenEndpoint, ProviderName::CalledEndpoint],
+    algorithms: &[&Alg::ACCEPTED, &Alg::MAC],
+    late: Duration::seconds(10),
+    early: Duration::seconds(60),
+    response_types: &RESPONSE_TYPES,
+};
+
+impl Profile {
+    /// What it lays down.
+    pub fn rules(self) -> &'static Rules {
+        match self {
+            Self::Baseline => &BASELINE,
+        }
+    }
+}
+
+impl Rules {
+    /// Whether a client may sign with this.
+    pub fn admits(&self, alg: Alg) -> bool {
+        self.algorithms.iter().any(|algs| algs.contains(&alg))
+    }
 }
 
 /// Which PKCE a client must use (RFC 7636, RFC 9700 §2.1.1).

@@ -87,6 +87,7 @@ fn authorize_request() -> impl Strategy<Value = AuthorizeRequest> {
                 max_age,
                 login_hint,
                 expected_subjects,
+                once: None,
             }
         })
 }

@@ -12,7 +12,7 @@ use crate::{
     pages::{
         self,
         account::{activity, applications},
-        consent, home, interact, link, no_access, register, signin,
+        consent, home, interact, link, no_access, register, select_account, signin,
     },
     playground::handlers as playground_handlers,
     telemetry::endpoints,
@@ -44,6 +44,11 @@ pub fn map() -> Vec<Service> {
             [get(consent::get).session(), post(consent::post).session().writes(CONSENT).body_limit(FORM)],
         ),
         page("/no-access", interaction, [get(no_access::get).session(), post(no_access::post).session()]),
+        page(
+            "/select-account",
+            interaction,
+            [get(select_account::get).session(), post(select_account::post).session().writes(CODE).body_limit(FORM)],
+        ),
         page("/continue", interaction, [get(interact::get).session().writes(CODE)]),
         page(
             "/account/applications",

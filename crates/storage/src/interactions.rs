@@ -63,6 +63,7 @@ impl Tx<'_> {
     pub(crate) fn spend(&mut self, what: &Spent, expires: DateTime<Utc>) -> Result<bool, StoreError> {
         match what {
             Spent::ClientAssertion { client, jti } => self.remember("client_assertion", client.as_str(), jti, expires),
+            Spent::RequestObject { client, jti } => self.remember("request_object", client.as_str(), jti, expires),
         }
     }
 

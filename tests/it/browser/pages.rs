@@ -61,6 +61,21 @@ async fn errors_have_a_page() {
     visitor.heading("One sign-in for your applications").await;
 }
 
+/// A7, R-68: who is signed in chooses between that account and another.
+#[tokio::test]
+async fn an_account_is_chosen() {
+    let visitor = Visitor::start(Database::Postgres).await;
+    let user = visitor.signet.user("ada").await;
+    let spec = ClientSpec { first_party: true, ..ClientSpec::confidential() };
+    let client = visitor.signet.client(spec).await;
+    visitor.open("/signin").await;
+    visitor.sign_in(&user.username).await;
+    let request = AuthRequest::new(&client).with("prompt", "select_account");
+    visitor.visit(&request.url(&visitor.signet)).await;
+    visitor.heading("Choose an account").await;
+    visitor.inspect_closely("select-account").await;
+}
+
 /// an application that is for others says so.
 #[tokio::test]
 async fn an_application_for_others_says_so() {

@@ -99,7 +99,7 @@ async fn prompt_login_asks_again_and_moves_auth_time() {
     assert!(second >= first, "{second} {first}");
 }
 
-/// A7: `consent` asks again, `select_account` offers the choice, `create` opens registration.
+/// A7: `consent` asks again, `create` opens registration.
 #[tokio::test]
 async fn other_prompts_show_their_page() {
     let scene = Scene::start().await;
@@ -107,8 +107,6 @@ async fn other_prompts_show_their_page() {
     scene.code(&mut browser, &scene.request()).await;
     let page = asked(&scene, &mut browser, &scene.request().with("prompt", "consent")).await;
     assert!(page.form(&["decision"]).is_some(), "{}", page.body);
-    let page = asked(&scene, &mut browser, &scene.request().with("prompt", "select_account")).await;
-    assert!(flow::is_sign_in(&page), "{}", page.body);
     let page = asked(&scene, &mut browser, &scene.request().with("prompt", "create")).await;
     assert!(page.form(&["username", "email", "password"]).is_some(), "{}", page.body);
 

@@ -187,6 +187,35 @@ async fn every_advertised_algorithm_brings_people_through() {
     }
 }
 
+/// A14, A17: an object with `jti` counts once: the request may be loaded again until it was answered, and not after that.
+#[tokio::test]
+async fn an_object_counts_once() {
+    let stage = Stage::start(&[], json!({}), &[]).await;
+    let mut browser = stage.scene.browser();
+    let inner = stage.scene.request().with("redirect_uri", SECOND);
+    let claims = with(stage.claims(&inner), &json!({ "jti": flow::random() }));
+    let outer = stage.around("request", &stage.keys.object("ES256", &claims));
+    let url = outer.url(&stage.scene.signet);
+    for _ in 0..2 {
+        assert!(flow::is_sign_in(&browser.get(&url).await.page()));
+    }
+    stage.complete(&mut browser, &outer, &inner).await;
+    let expected = refusal("invalid_request_object", inner.get("state"));
+    let replayed = browser.get(&url).await.left();
+    let error = flow::parameter(&replayed, "error").unwrap_or_else(|| panic!("no error in {replayed}"));
+    assert_eq!(refusal(&error, &flow::parameter(&replayed, "state").unwrap_or_default()), expected);
+    // In another browser, after its sign-in.
+    let replayed = flow::sign_in_and_consent(&mut stage.scene.browser(), &url, &stage.scene.user).await;
+    assert_eq!(flow::parameter(&replayed, "error").as_deref(), Some("invalid_request_object"), "{replayed}");
+    assert!(flow::parameter(&replayed, "code").is_none(), "{replayed}");
+    // Another one goes through, as does one that may be repeated.
+    let another = with(claims, &json!({ "jti": flow::random() }));
+    for claims in [another, stage.claims(&inner)] {
+        let object = stage.keys.object("ES256", &claims);
+        stage.complete(&mut browser, &stage.around("request", &object), &inner).await;
+    }
+}
+
 /// A14: an object that is refused is an error at a redirect URI that is known good: the one outside while the object is
 /// not verified, the one inside once it is; otherwise a page.
 #[tokio::test]
@@ -216,7 +245,7 @@ async fn a_refused_object_sends_people_only_where_the_client_registered() {
         json!({ "iss": "other" }),
         json!({ "aud": "https://other.example" }),
         json!({ "exp": now() - 60 }),
-        json!({ "nbf": now() + 60 }),
+        json!({ "nbf": now() + 90 }),
         json!({ "client_id": "other" }),
         json!({ "response_type": "code id_token" }),
         json!({ "request": "a.b.c" }),

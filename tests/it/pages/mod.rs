@@ -7,4 +7,5 @@ mod hostile;
 mod interaction;
 mod no_access;
 mod register;
+mod select_account;
 mod signin;

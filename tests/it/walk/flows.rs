@@ -163,6 +163,27 @@ async fn turned_away(walk: &mut Walk<'_>, ada: &User) {
     walk.one(("POST", "/consent"), &refused, expected).await;
 }
 
+/// A person who goes on with the account that is signed in: to a code, to tokens, or to a page that turns them away.
+async fn accounts_chosen(walk: &mut Walk<'_>, ada: &User) {
+    let signet = walk.signet;
+    let own = ClientSpec { first_party: true, ..ClientSpec::confidential() };
+    let limit = json!({ "access_roles": ["moderator"] });
+    let mut browser = Browser::new(signet);
+    let page = browser.get("/signin").await.page();
+    flow::sign_in(&mut browser, &page, ada).await.page();
+    for (spec, response_type, event) in [
+        (own.clone(), "code", "code.issued"),
+        (own.with_response_types(&["code", "id_token"]), "id_token", "tokens.issued"),
+        (ClientSpec::confidential().with_metadata(&limit), "code", "access.refused"),
+    ] {
+        let app = signet.client(spec).await;
+        let request = AuthRequest::new(&app).with("prompt", "select_account").with("response_type", response_type);
+        let page = leads_to(&mut browser, &request.url(signet), "/select-account").await;
+        let chosen = post(&mut browser, &page, &[("decision", "continue")]).await;
+        walk.one(("POST", "/select-account"), &chosen, (event, "user", Some("ada"), Some(&*app.id))).await;
+    }
+}
+
 /// Waits until a request leads to the page with this path.
 async fn leads_to(browser: &mut Browser, url: &Url, path: &str) -> Page {
     eventually(PATIENCE, path, async || {
@@ -244,6 +265,7 @@ async fn each_change_by_a_flow_writes_one_row() {
     walk.one(("POST", "/oauth/logout"), &ended, ("session.ended", "user", person, None)).await;
 
     turned_away(&mut walk, &ada).await;
+    accounts_chosen(&mut walk, &ada).await;
 
     let page = browser.get(&url).await.page();
     flow::sign_in(&mut browser, &page, &ada).await.left();

@@ -113,6 +113,7 @@ pub fn read(
         max_age,
         login_hint: params.get("login_hint").filter(|hint| hint.len() <= 254).map(str::to_owned),
         expected_subjects,
+        once: None,
     })
 }
 

@@ -13,7 +13,9 @@ mod response;
 mod tests;
 
 pub use checks::read;
-pub use prompt::{Facts, Next, Question, Stage, consent_denied, decide, needs_consent, turned_away, wants_person};
-pub use request::{AcrWish, AuthorizeRequest, Prompt, Prompts};
-pub use request_object::{Carried, Envelope, Object};
+pub use prompt::{
+    Answered, Facts, Next, Question, Stage, consent_denied, decide, needs_consent, turned_away, wants_person,
+};
+pub use request::{AcrWish, AuthorizeRequest, Once, Prompt, Prompts};
+pub use request_object::{Carried, Envelope, Object, Unpacked};
 pub use response::{Answer, AuthorizeError, Delivery, ResponseMode};

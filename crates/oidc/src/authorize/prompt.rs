@@ -7,7 +7,7 @@ use super::{
     response::Delivery,
 };
 use crate::{
-    change::{Change, Event, EventKind, EventResult, NewGrant, Outcome},
+    change::{Change, Event, EventKind, EventResult, NewGrant, Outcome, Spent},
     client::{Client, is_local_redirect},
     consent::Consented,
     error::{ErrorCode, OAuthError},
@@ -15,11 +15,22 @@ use crate::{
     id::{GrantId, InteractionId},
     realm::Realm,
     scope::OFFLINE_ACCESS,
-    secret::DerivationKey,
+    secret::{DerivationKey, Digest},
     subject::{Person, Session},
     token::{Issue, Target},
     turn::Turn,
 };
+
+/// What the person just said on one of our pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answered {
+    /// Nothing yet.
+    Nothing,
+    /// To go on with the account that is signed in.
+    Account,
+    /// To allow what the application asks for, with the account that is signed in.
+    Consent,
+}
 
 /// How far the person has come.
 #[derive(Debug, Clone, Copy)]
@@ -34,8 +45,8 @@ pub enum Stage {
         started: DateTime<Utc>,
         /// Until when the interaction lives.
         expires: DateTime<Utc>,
-        /// Whether the person just agreed on the consent page.
-        consented: bool,
+        /// What the person just said.
+        answered: Answered,
     },
 }
 
@@ -68,6 +79,8 @@ pub enum Question {
     SignIn,
     /// Register.
     Register,
+    /// Choose an account: the one that is signed in, or another.
+    Account,
     /// Agree.
     Consent,
     /// Learn that this application is for others.
@@ -107,6 +120,9 @@ pub fn decide(request: &AuthorizeRequest, facts: &Facts<'_>, realm: &Realm, turn
         };
         return ask(question, ErrorCode::LoginRequired, "the person must sign in again");
     }
+    if !account_is_chosen(request, session, facts.stage) {
+        return ask(Question::Account, ErrorCode::AccountSelectionRequired, "the person must choose an account");
+    }
     if request.resources.iter().any(|resource| !facts.client.may_use_resource(resource)) {
         // it may have been taken from the client since the request came.
         let text = "resource is not one this client may ask for";
@@ -125,7 +141,7 @@ pub fn decide(request: &AuthorizeRequest, facts: &Facts<'_>, realm: &Realm, turn
         let text = "the authentication context asked for cannot be reached";
         return Outcome::refuse(OAuthError::new(ErrorCode::UnmetAuthenticationRequirements, text));
     }
-    let just_consented = matches!(facts.stage, Stage::Interacting { consented: true, .. });
+    let just_consented = matches!(facts.stage, Stage::Interacting { answered: Answered::Consent, .. });
     if !just_consented && needs_consent(request, facts.client, &facts.consented) {
         return ask(Question::Consent, ErrorCode::ConsentRequired, "the person has not agreed yet");
     }
@@ -139,20 +155,28 @@ pub fn wants_person(request: &AuthorizeRequest, client: &Client) -> bool {
     asked.id_token && (alone || !request.claims.id_token.is_empty() || !client.metadata.claims.is_empty())
 }
 
-/// OIDC Core §3.1.2.1: `prompt=login`, `select_account` and `max_age` are met by a sign-in since the request began.
+/// Whether the person signed in since the request began.
+fn just_signed_in(session: &Session, stage: Stage) -> bool {
+    matches!(stage, Stage::Interacting { started, .. } if session.auth_time >= started)
+}
+
+/// OIDC Core §3.1.2.1: `prompt=login` and `max_age` are met by a sign-in since the request began.
 fn sign_in_is_fresh(request: &AuthorizeRequest, session: &Session, stage: Stage, now: DateTime<Utc>) -> bool {
-    let since = match stage {
-        Stage::Arrived => None,
-        Stage::Interacting { started, .. } => Some(started),
-    };
-    if since.is_some_and(|started| session.auth_time >= started) {
+    if just_signed_in(session, stage) {
         return true;
     }
-    let again = [Prompt::Login, Prompt::SelectAccount, Prompt::Create].iter().any(|prompt| request.prompt.has(*prompt));
+    let again = [Prompt::Login, Prompt::Create].iter().any(|prompt| request.prompt.has(*prompt));
     let too_old = request
         .max_age
         .is_some_and(|seconds| seconds == 0 || now - session.auth_time > Duration::seconds(i64::from(seconds)));
     !again && !too_old
+}
+
+/// OIDC Core §3.1.2.1: `prompt=select_account` is met by a sign-in since the request began, or by going on with the account
+/// that is signed in, which whoever agrees with it does too.
+fn account_is_chosen(request: &AuthorizeRequest, session: &Session, stage: Stage) -> bool {
+    let answered = matches!(stage, Stage::Interacting { answered: Answered::Account | Answered::Consent, .. });
+    !request.prompt.has(Prompt::SelectAccount) || answered || just_signed_in(session, stage)
 }
 
 /// Protocol A16: asked once; a public client on the person's own machine is asked about every time.
@@ -206,6 +230,13 @@ fn issue(
             interaction: id,
             expires,
             on_conflict: OAuthError::invalid_request("this sign-in is already completed"),
+        });
+    }
+    if let Some(once) = &request.once {
+        changes.push(Change::Spend {
+            what: Spent::RequestObject { client: request.client_id.clone(), jti: Digest::of(once.jti.as_bytes()) },
+            expires: once.until,
+            on_conflict: OAuthError::new(ErrorCode::InvalidRequestObject, "the request object was used before"),
         });
     }
     if just_consented {

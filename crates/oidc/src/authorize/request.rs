@@ -1,5 +1,6 @@
 //! The normalised authorization request.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::response::ResponseMode;
@@ -73,6 +74,15 @@ impl AcrWish {
     }
 }
 
+/// RFC 7519 §4.1.7: a request object that is not to be repeated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Once {
+    /// The hash of its `jti`.
+    pub jti: String,
+    /// Until when it would be accepted.
+    pub until: DateTime<Utc>,
+}
+
 /// A request whose client and redirect URI are known good. Everything a later step needs, nothing a person typed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorizeRequest {
@@ -111,4 +121,8 @@ pub struct AuthorizeRequest {
     pub login_hint: Option<String>,
     /// OIDC Core §3.1.2.1, §5.5: the subject of a verified `id_token_hint`, or those that `claims` names; anyone when empty.
     pub expected_subjects: Vec<String>,
+    /// The request object it came in, where that counts once: spent when the answer is issued, so that a page may be
+    /// loaded again until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub once: Option<Once>,
 }

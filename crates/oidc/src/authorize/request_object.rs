@@ -2,29 +2,29 @@
 //!
 //! Until an object's signature holds, nothing in it says where an error goes: that is for the parameters around it.
 
+mod inside;
+
 use chrono::{DateTime, Utc};
+use inside::{CHECKS, Inside};
 use josekit::jwt::{self, JwtPayload};
 use serde_json::{Map, Value};
 
 use super::{
     checks::{self, KNOWN},
+    request::Once,
     response::AuthorizeError,
 };
 use crate::{
     call::Params,
-    client::{Client, ResponseType},
+    client::Client,
     error::{ErrorCode, OAuthError},
-    jose::{Alg, jwks::ClientKeys},
+    jose::{Alg, jwks::ClientKeys, kind::REQUEST_OBJECT},
     policy::RequestObjects,
     realm::Realm,
 };
 
 /// No object is longer, in bytes.
 const LARGEST: usize = 32_768;
-/// By so much clocks may differ, in seconds.
-const SKEW: i64 = 10;
-/// RFC 9101 §4, RFC 7519 §5.1: what an object may say that it is. No kind of token that is made here is among them.
-const TYPES: [&str; 2] = ["oauth-authz-req+jwt", "JWT"];
 /// Members that speak of the object itself, or may not be in it: they are no parameters.
 const NO_PARAMETERS: [&str; 10] =
     ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "request", "request_uri"];
@@ -84,16 +84,10 @@ impl Object {
         if header.claim("crit").is_some() {
             return Err(invalid("the request object has a critical extension that is not known"));
         }
-        let typ = |typ: &Value| {
-            let typ = typ.as_str().unwrap_or_default();
-            let (prefix, subtype) = typ.split_at_checked("application/".len()).unwrap_or_default();
-            let typ = if prefix.eq_ignore_ascii_case("application/") { subtype } else { typ };
-            TYPES.iter().any(|known| known.eq_ignore_ascii_case(typ))
-        };
-        if !header.claim("typ").is_none_or(typ) {
+        if !REQUEST_OBJECT.is_named(header.claim("typ")) {
             return Err(invalid("the typ of the request object is that of another kind of JWT"));
         }
-        let alg = named("alg").and_then(Alg::parse).filter(|alg| alg.is_accepted() || *alg == Alg::None);
+        let alg = named("alg").and_then(Alg::parse).filter(|alg| REQUEST_OBJECT.may_be_signed_with(*alg));
         let alg = alg.ok_or_else(|| invalid("the request object has an algorithm that is not served"))?;
         Ok(Self { text: text.to_owned(), alg, kid: named("kid").map(str::to_owned) })
     }
@@ -111,7 +105,8 @@ impl Object {
     /// The claims, where the algorithm is one that the client may use and the signature holds.
     fn open(&self, client: &Client, keys: Option<&ClientKeys>) -> Result<Map<String, Value>, OAuthError> {
         let registered = client.metadata.request_object_signing_alg;
-        if registered.is_some_and(|alg| alg != self.alg) {
+        let admitted = !self.is_signed() || client.policy.profile.rules().admits(self.alg);
+        if !admitted || registered.is_some_and(|alg| alg != self.alg) {
             return Err(invalid("the request object is not signed with the algorithm registered for this client"));
         }
         let claims = |payload: JwtPayload| payload.claims_set().clone();
@@ -146,28 +141,14 @@ pub struct Envelope<'a> {
     pub realm: &'a Realm,
 }
 
-/// What a verified (or rightly unsigned) object is checked by.
-struct Inside<'a> {
-    claims: &'a Map<String, Value>,
-    envelope: Envelope<'a>,
-    signed: bool,
-    now: DateTime<Utc>,
+/// What an object comes to.
+#[derive(Debug, Clone)]
+pub struct Unpacked {
+    /// The parameters that count.
+    pub params: Params,
+    /// Whether it counts once.
+    pub once: Option<Once>,
 }
-
-type Check = fn(&Inside<'_>) -> Result<(), OAuthError>;
-
-/// What is checked of an object's claims, in this order.
-const CHECKS: [Check; 9] = [
-    from_the_client,
-    for_this_provider,
-    neither_expired_nor_early,
-    not_an_assertion,
-    of_the_same_client,
-    of_the_same_response_type,
-    nothing_nested,
-    values_are_text,
-    values_have_their_type,
-];
 
 impl<'a> Envelope<'a> {
     /// Where the object is; none where the request is without and may be. A reference is one that the client registered.
@@ -204,13 +185,13 @@ impl<'a> Envelope<'a> {
         refuse(self, self.params, error)
     }
 
-    /// The parameters that count: those in the object, under the policy of the client also those that are only around it.
+    /// What counts: the parameters in the object, under the policy of the client also those that are only around it.
     pub fn unpack(
         &self,
         object: &Object,
         keys: Option<&ClientKeys>,
         now: DateTime<Utc>,
-    ) -> Result<Params, AuthorizeError> {
+    ) -> Result<Unpacked, AuthorizeError> {
         let claims = object.open(self.client, keys).map_err(|error| self.refuse(error))?;
         let inside = Inside { claims: &claims, envelope: *self, signed: object.is_signed(), now };
         let merged = self.merge(&claims);
@@ -219,7 +200,8 @@ impl<'a> Envelope<'a> {
         for check in CHECKS {
             check(&inside).map_err(|error| refuse(self, speaks, error))?;
         }
-        Ok(merged)
+        let once = inside.once();
+        Ok(Unpacked { params: merged, once })
     }
 
     /// RFC 9101 §10.5: who must sign wants nothing to count that is not signed.
@@ -264,135 +246,6 @@ fn refuse(envelope: &Envelope<'_>, speaks: &Params, error: OAuthError) -> Author
         Ok((delivery, _)) => AuthorizeError::Redirect(Box::new(delivery), error),
         Err(_) => AuthorizeError::Page(error),
     }
-}
-
-impl Inside<'_> {
-    /// Whether a claim that is not there is missed.
-    fn needs_claims(&self) -> bool {
-        self.signed && self.envelope.is_exclusive()
-    }
-}
-
-/// RFC 9101 §4: the client is its issuer.
-fn from_the_client(inside: &Inside<'_>) -> Result<(), OAuthError> {
-    match inside.claims.get("iss") {
-        Some(iss) if iss == inside.envelope.client.id.as_str() => Ok(()),
-        Some(_) => Err(invalid("iss of the request object is not the client")),
-        None if inside.needs_claims() => Err(invalid("iss is missing in the request object")),
-        None => Ok(()),
-    }
-}
-
-/// RFC 9101 §4: this provider is its audience.
-fn for_this_provider(inside: &Inside<'_>) -> Result<(), OAuthError> {
-    let issuer = &inside.envelope.realm.issuer;
-    match inside.claims.get("aud") {
-        Some(Value::String(aud)) if aud == issuer => Ok(()),
-        Some(Value::Array(all)) if all.iter().any(|aud| aud == issuer) => Ok(()),
-        Some(_) => Err(invalid("aud of the request object does not name this provider")),
-        None if inside.needs_claims() => Err(invalid("aud is missing in the request object")),
-        None => Ok(()),
-    }
-}
-
-/// RFC 7519 §4.1.4 to §4.1.6.
-fn neither_expired_nor_early(inside: &Inside<'_>) -> Result<(), OAuthError> {
-    let time = |name| match inside.claims.get(name) {
-        None => Ok(None),
-        Some(value) => seconds(value).map(Some).ok_or_else(|| invalid("a time in the request object is no number")),
-    };
-    let now = inside.now.timestamp();
-    if time("exp")?.is_some_and(|exp| exp <= now - SKEW) {
-        return Err(invalid("the request object has expired"));
-    }
-    for name in ["nbf", "iat"] {
-        if time(name)?.is_some_and(|from| from > now + SKEW) {
-            return Err(invalid("the request object is not valid yet"));
-        }
-    }
-    Ok(())
-}
-
-/// RFC 7519 §2 `NumericDate`: whole seconds; a fraction does not count.
-fn seconds(value: &Value) -> Option<i64> {
-    let fraction = || value.as_f64().filter(|number| number.abs() < 1e15);
-    #[expect(clippy::cast_possible_truncation, reason = "the number is far smaller than an i64 can be")]
-    value.as_i64().or_else(|| fraction().map(|number| number as i64))
-}
-
-/// RFC 9101 §10.8: what names the client as its subject was made to authenticate it.
-fn not_an_assertion(inside: &Inside<'_>) -> Result<(), OAuthError> {
-    if inside.claims.get("sub").is_some_and(|sub| sub == inside.envelope.client.id.as_str()) {
-        return Err(invalid("sub of the request object is the client, as in an assertion"));
-    }
-    Ok(())
-}
-
-/// RFC 9101 §6.3, OIDC Core §6.1.
-fn of_the_same_client(inside: &Inside<'_>) -> Result<(), OAuthError> {
-    match inside.claims.get("client_id") {
-        Some(id) if id == inside.envelope.client.id.as_str() => Ok(()),
-        Some(_) => Err(invalid("client_id differs within the request object")),
-        None if inside.needs_claims() => Err(invalid("client_id is missing in the request object")),
-        None => Ok(()),
-    }
-}
-
-/// OIDC Core §6.1: where both sides name one. RFC 9101 §6.3 does not look outside.
-fn of_the_same_response_type(inside: &Inside<'_>) -> Result<(), OAuthError> {
-    let outer = inside.envelope.params.get("response_type");
-    let (Some(inner), Some(outer)) = (inside.claims.get("response_type"), outer) else { return Ok(()) };
-    let same = inner.as_str().is_some_and(|inner| {
-        inner == outer || ResponseType::parse(inner).is_some_and(|inner| ResponseType::parse(outer) == Some(inner))
-    });
-    if same || inside.envelope.is_exclusive() {
-        return Ok(());
-    }
-    Err(invalid("response_type differs within the request object"))
-}
-
-/// RFC 9101 §4: no object within an object.
-fn nothing_nested(inside: &Inside<'_>) -> Result<(), OAuthError> {
-    if ["request", "request_uri"].iter().any(|name| inside.claims.contains_key(*name)) {
-        return Err(invalid("a request object cannot hold request or request_uri"));
-    }
-    Ok(())
-}
-
-/// What a query could not hold either. JSON that stands in a text may be written on several lines, as there.
-fn values_are_text(inside: &Inside<'_>) -> Result<(), OAuthError> {
-    fn bad(value: &Value, lines: bool) -> bool {
-        let control = |c: char| c.is_control() && !(lines && matches!(c, '\t' | '\n' | '\r'));
-        match value {
-            Value::String(text) => text.contains('\u{FFFD}') || text.chars().any(control),
-            Value::Array(values) => values.iter().any(|value| bad(value, false)),
-            Value::Object(members) => members.values().any(|value| bad(value, false)),
-            Value::Null | Value::Bool(_) | Value::Number(_) => false,
-        }
-    }
-    if inside.claims.iter().any(|(name, value)| bad(value, matches!(name.as_str(), "claims" | "registration"))) {
-        return Err(invalid("a value in the request object holds a control character"));
-    }
-    Ok(())
-}
-
-/// RFC 9101 §4, OIDC Core §6.1: parameters are strings, but for what a query holds as a number or as JSON.
-fn values_have_their_type(inside: &Inside<'_>) -> Result<(), OAuthError> {
-    let fits = |name: &str, value: &Value| match value {
-        Value::Null | Value::String(_) => true,
-        Value::Number(_) => name == "max_age",
-        Value::Object(_) => matches!(name, "claims" | "registration"),
-        Value::Array(values) => name == "resource" && values.iter().all(Value::is_string),
-        Value::Bool(_) => false,
-    };
-    let parameters =
-        inside.claims.iter().filter(|(name, _)| checks::KNOWN.contains(&name.as_str()) || *name == "resource");
-    for (name, value) in parameters {
-        if !fits(name, value) {
-            return Err(invalid("a parameter in the request object is not of its type, such as a string"));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Tables for the authorization endpoint.
 
+mod answers;
 mod bounds;
 mod issue;
 mod response_types;
@@ -13,8 +14,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
-    AuthorizeError, AuthorizeRequest, Facts, Next, Question, ResponseMode, Stage, decide, needs_consent, read,
-    turned_away,
+    Answered, AuthorizeError, AuthorizeRequest, Facts, Next, Question, ResponseMode, Stage, decide, needs_consent,
+    read, turned_away,
 };
 use crate::{
     call::Params,
@@ -200,7 +201,7 @@ type AskCase = (&'static str, Option<Session>, &'static str, Result<Option<Quest
 fn what_is_asked() {
     let known = || Some(session());
     let all = "openid email";
-    let cases: [AskCase; 14] = [
+    let cases: [AskCase; 16] = [
         ("", None, "", Ok(Some(Question::SignIn))),
         ("prompt=create", None, "", Ok(Some(Question::Register))),
         ("prompt=none", None, "", Err(ErrorCode::LoginRequired)),
@@ -211,7 +212,9 @@ fn what_is_asked() {
         ("prompt=none", known(), all, Ok(None)),
         ("prompt=consent", known(), all, Ok(Some(Question::Consent))),
         ("prompt=login", known(), all, Ok(Some(Question::SignIn))),
-        ("prompt=select_account", known(), all, Ok(Some(Question::SignIn))),
+        ("prompt=select_account", known(), all, Ok(Some(Question::Account))),
+        ("prompt=select_account", None, all, Ok(Some(Question::SignIn))),
+        ("prompt=select_account&max_age=0", known(), all, Ok(Some(Question::SignIn))),
         ("max_age=0", known(), all, Ok(Some(Question::SignIn))),
         ("max_age=599", known(), all, Ok(Some(Question::SignIn))),
         ("max_age=600", known(), all, Ok(None)),
@@ -227,18 +230,8 @@ fn what_is_asked() {
     assert_eq!(asked(&run("", &client(), inactive(), all, Stage::Arrived)), Ok(Some(Question::SignIn)));
 }
 
-fn interacting(started: DateTime<Utc>, consented: bool) -> Stage {
-    Stage::Interacting { id: InteractionId(Uuid::nil()), started, expires: now() + Duration::minutes(5), consented }
-}
-
-/// A7: `prompt=login` is met by a sign-in since the request began, to the millisecond, and by no earlier one.
-#[test]
-fn prompt_login_needs_a_fresh_sign_in() {
-    let at = session().auth_time;
-    let next =
-        |started| asked(&run("prompt=login", &client(), Some(session()), "openid email", interacting(started, false)));
-    assert_eq!(next(at + Duration::milliseconds(1)), Ok(Some(Question::SignIn)));
-    assert_eq!(next(at), Ok(None));
+fn interacting(started: DateTime<Utc>, answered: Answered) -> Stage {
+    Stage::Interacting { id: InteractionId(Uuid::nil()), started, expires: now() + Duration::minutes(5), answered }
 }
 
 /// A16: first-party clients are without consent; a public client on the person's own machine is asked every time.
@@ -259,7 +252,7 @@ fn whom_consent_is_asked_for() {
     assert_eq!(asked(&run("", &claimed, Some(session()), "openid email", Stage::Arrived)), Ok(None));
     let local = Client { auth: ClientAuth::None, ..uri("http://localhost:1/cb") };
     let extra = "redirect_uri=http%3A%2F%2Flocalhost%3A1%2Fcb";
-    let agreed = run(extra, &local, Some(session()), "openid email", interacting(now(), true));
+    let agreed = run(extra, &local, Some(session()), "openid email", interacting(now(), Answered::Consent));
     assert_eq!(asked(&agreed), Ok(None));
 }
 
@@ -274,7 +267,7 @@ fn a_client_for_others() {
         id: InteractionId(Uuid::from_u128(9)),
         started: now() - Duration::minutes(1),
         expires: now() + Duration::minutes(1),
-        consented: true,
+        answered: Answered::Consent,
     };
     let denied = Err(ErrorCode::AccessDenied);
     for (extra, held, signed_in, stage, expected) in [
@@ -304,7 +297,7 @@ fn a_client_for_others() {
 /// A5: the code is stored hashed, lives 60 seconds, and an interaction is spent with it.
 #[test]
 fn what_issuing_stores() {
-    let outcome = run("nonce=n", &client(), Some(session()), "", interacting(now(), true));
+    let outcome = run("nonce=n", &client(), Some(session()), "", interacting(now(), Answered::Consent));
     let Ok(Next::Deliver { delivery, issue }) = &outcome.verdict else { panic!("not delivered") };
     assert_eq!((delivery.redirect_uri.as_str(), delivery.state.as_deref()), (REDIRECT, Some("s")));
     assert!(matches!(outcome.changes.first(), Some(Change::SpendInteraction { .. })));

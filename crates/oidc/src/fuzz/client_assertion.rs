@@ -52,8 +52,8 @@ fn accepted(text: &str, client: &Client) -> bool {
             return false;
         }
     };
-    let audiences = [fixtures::realm().issuer];
-    let expected = Expected { audiences: &audiences, now: fixtures::now() };
+    let realm = fixtures::realm();
+    let expected = Expected { realm: &realm, endpoint: "/oauth/token", now: fixtures::now() };
     let known = Some(client).filter(|client| client.id.as_str() == id);
     let keys = client_auth::needs_keys(known, &credentials, expected).then_some(&KEY.0);
     let proof = match client_auth::verify(known, &credentials, expected, keys) {

@@ -51,7 +51,7 @@ fn unpack(text: &str, client: &Client, keys: &ClientKeys) -> Result<Params, Auth
     envelope.carried()?;
     let object = Object::parse(text).map_err(|error| envelope.refuse(error))?;
     let signed = object.is_signed();
-    let counts = envelope.unpack(&object, signed.then_some(keys), fixtures::now())?;
+    let counts = envelope.unpack(&object, signed.then_some(keys), fixtures::now())?.params;
     assert!(signed || !client.metadata.require_signed_request_object, "unsigned: {text}");
     assert_eq!(counts.get("client_id"), Some("app"), "{text}");
     assert!(counts.get("request").is_none() && counts.get("request_uri").is_none(), "{text}");

@@ -29,8 +29,8 @@ pub fn token(data: &[u8]) -> bool {
     };
     let clients = clients();
     let named = clients.iter().find(|client| client.id.as_str() == id);
-    let audiences = [fixtures::realm().issuer];
-    let expected = Expected { audiences: &audiences, now: fixtures::now() };
+    let realm = fixtures::realm();
+    let expected = Expected { realm: &realm, endpoint: "/oauth/token", now: fixtures::now() };
     let client = match client_auth::verify(named, &credentials, expected, None) {
         Ok((client, _)) => client,
         Err(error) => {

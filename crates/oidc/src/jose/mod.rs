@@ -1,6 +1,6 @@
 //! Signing, verifying and encrypting, all of it by josekit.
 //!
-//! One table says which kinds of token there are; no endpoint accepts another kind (RFC 8725 §3.11).
+//! One table, [`kind`], says which kinds of token there are; no endpoint accepts another kind (RFC 8725 §3.11).
 
 mod alg;
 mod claims;
@@ -8,6 +8,7 @@ mod ed25519;
 mod encryption;
 pub mod jwks;
 mod keyring;
+pub mod kind;
 pub mod rotation;
 
 pub use alg::{Alg, JweAlg, JweEnc};
@@ -19,23 +20,6 @@ pub use keyring::{KeyMaterial, KeyState, Keyring, KeyringError, VerifyError, gen
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256, Sha384, Sha512};
-
-/// A kind of JWT: its `typ`, and what it is signed with where nothing else is registered (RFC 8725 §3.11).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kind {
-    /// RFC 7515 §4.1.9.
-    pub typ: &'static str,
-    /// Signs where neither client nor resource names another.
-    pub default_alg: Alg,
-}
-
-/// RFC 9068 §2.1.
-pub const ACCESS_TOKEN: Kind = Kind { typ: "at+jwt", default_alg: Alg::Es256 };
-/// OIDC Core §2.
-pub const ID_TOKEN: Kind = Kind { typ: "JWT", default_alg: Alg::Rs256 };
-
-/// OIDC Core §5.3.2.
-pub const USERINFO: Kind = Kind { typ: "JWT", default_alg: Alg::Rs256 };
 
 /// OIDC Core §3.1.3.6: the left half of the hash of `token`, base64url, by the hash of the ID token's algorithm.
 pub fn half_hash(alg: Alg, token: &str) -> String {

@@ -8,7 +8,7 @@ use actix_web::{
 };
 use signet_oidc::{
     Params,
-    authorize::{self, AuthorizeError, AuthorizeRequest, Carried, Envelope, Object},
+    authorize::{self, AuthorizeError, AuthorizeRequest, Carried, Envelope, Object, Unpacked},
     client::Client,
     error::{ErrorCode, OAuthError},
 };
@@ -52,17 +52,18 @@ pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRes
 /// The parameters, those of a request object in their place, as a request.
 async fn read(app: &App, params: Params, client: Option<&Client>) -> Result<AuthorizeRequest, AuthorizeError> {
     let realm = app.realm();
-    let params = match client {
+    let unpacked = match client {
         Some(client) if !client.disabled => unpacked(app, Envelope { params: &params, client, realm: &realm }).await?,
         _ => None,
-    }
-    .unwrap_or(params);
+    };
+    let Unpacked { params, once } = unpacked.unwrap_or(Unpacked { params, once: None });
     let hint = hint(app, &params);
-    authorize::read(&params, client, hint, &realm)
+    let request = authorize::read(&params, client, hint, &realm)?;
+    Ok(AuthorizeRequest { once, ..request })
 }
 
 /// RFC 9101, OIDC Core §6: the parameters that count where the request has a request object. Nothing fetched is kept.
-async fn unpacked(app: &App, envelope: Envelope<'_>) -> Result<Option<Params>, AuthorizeError> {
+async fn unpacked(app: &App, envelope: Envelope<'_>) -> Result<Option<Unpacked>, AuthorizeError> {
     let fetched;
     let text = match envelope.carried()? {
         None => return Ok(None),

@@ -167,8 +167,7 @@ async fn authenticate(
     }
     // OIDC Core §9, RFC 7523 §3: the issuer, the token endpoint, or the endpoint that is asked.
     let realm = app.realm();
-    let audiences = [realm.issuer.clone(), realm.url("/oauth/token"), realm.url(http.path())];
-    let expected = Expected { audiences: &audiences, now: entropy::now() };
+    let expected = Expected { realm: &realm, endpoint: http.path(), now: entropy::now() };
     let keys = match (&client, &credentials) {
         (Some(client), Credentials::Assertion(assertion))
             if client_auth::needs_keys(Some(client), &credentials, expected) =>

@@ -7,7 +7,7 @@ use actix_web::{
 use signet_oidc::{
     client::{Client, ClientSource},
     consent::Consented,
-    interaction::{Interaction, Refusal},
+    interaction::Refusal,
     scope,
     subject::Session,
 };
@@ -17,21 +17,11 @@ use url::Url;
 
 use super::{
     PageError, answer, html,
-    interact::{self, Answer, Held, PARAMETER, Step, proceed},
+    interact::{self, Answer, Decision, Held, PARAMETER, Step, proceed},
     see_other,
     view::{Consent, Page, ScopeLine},
 };
 use crate::{app::App, call, entropy, guard::csrf};
-
-/// What a consent post is bound to: the interaction, and the session and account that saw the page.
-pub(super) fn purpose(interaction: &Interaction, session: &Session) -> [Vec<u8>; 4] {
-    [
-        b"consent".to_vec(),
-        interaction.id.0.as_bytes().to_vec(),
-        session.id.0.as_bytes().to_vec(),
-        session.account.id.0.as_bytes().to_vec(),
-    ]
-}
 
 /// Shows what the application asks for.
 pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
@@ -53,7 +43,7 @@ pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRes
         };
         let Some((session, apis)) = found else { return Ok(see_other(&held.href("/signin"))) };
         let Some(browser) = app.cookies.browser(&http) else { return Err(Refusal::OtherBrowser.into()) };
-        let purpose = purpose(&held.interaction, &session);
+        let purpose = Decision::Allow.purpose(&held.interaction, &session);
         let parts: Vec<&[u8]> = purpose.iter().map(Vec::as_slice).collect();
         let token = csrf::token(&app.csrf_key, &browser, &parts);
         let mut response = html(&view(&app, &held, (&session, &apis), token))?;
@@ -188,21 +178,18 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
         let params = call::read(&http, payload).await?.params;
         params.refuse_repeated(&["decision", "csrf", PARAMETER]).map_err(PageError::Parameter)?;
         let Some(held) = interact::open(&app, &http, &params).await? else { return Err(Refusal::Invalid.into()) };
-        let allow = match params.get("decision") {
-            Some("allow") => true,
-            Some("deny") => false,
+        let decision = match params.get("decision") {
+            Some("allow") => Decision::Allow,
+            Some("deny") => Decision::Deny,
             _ => {
                 return Err(PageError::Parameter(signet_oidc::OAuthError::invalid_request(
                     "decision must be allow or deny",
                 )));
             }
         };
-        let token = params.get("csrf").map(str::to_owned);
-        if token.is_none() {
-            return Err(csrf::Forged.into());
-        }
+        let Some(token) = params.get("csrf").map(str::to_owned) else { return Err(csrf::Forged.into()) };
         let request = held.interaction.request.clone();
-        let step = Step::Answered(held.interaction, held.sealed, Answer { allow, token });
+        let step = Step::Answered(held.interaction, held.sealed, Answer { decision, token });
         proceed(&app, &http, (request, held.client), step).await
     };
     let result = result.await;

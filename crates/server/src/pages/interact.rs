@@ -1,12 +1,14 @@
 //! From authorization request to code: sealing, opening and carrying on an interaction.
 
+mod step;
+
 use std::{sync::Arc, time::Instant};
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use signet_oidc::{
-    OAuthError, Outcome, Params, Turn,
-    authorize::{self, AuthorizeRequest, Delivery, Facts, Next, Question, Stage},
+    ErrorCode, OAuthError, Outcome, Params, Turn,
+    authorize::{self, Answered, AuthorizeRequest, Delivery, Facts, Next, Question, Stage},
     client::Client,
     consent::Consented,
     id::InteractionId,
@@ -17,6 +19,7 @@ use signet_oidc::{
     token::Target,
 };
 use signet_storage::{Apply, StoreError, Tx, seal::Purpose};
+pub use step::{Answer, Decision, Step};
 
 use crate::{
     app::App,
@@ -128,41 +131,22 @@ fn over(refusal: Refusal, interaction: &Interaction, client: &Client) -> PageErr
     }
 }
 
-/// What the person answered on the consent page.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// `allow` was pressed.
-    pub allow: bool,
-    /// The posted form token; it is bound to account and session.
-    pub token: Option<String>,
-}
-
-/// Where an interaction stands before [`proceed`].
-#[derive(Debug)]
-pub enum Step {
-    /// The authorization request just came.
-    Arrived,
-    /// A page was shown.
-    Returned(Interaction, String),
-    /// The consent page was answered.
-    Answered(Interaction, String, Answer),
-}
-
-impl Step {
-    /// The interaction as it was opened and as it came, and what was answered.
-    fn parts(self) -> (Option<(Interaction, String)>, Option<Answer>) {
-        match self {
-            Self::Arrived => (None, None),
-            Self::Returned(interaction, sealed) => (Some((interaction, sealed)), None),
-            Self::Answered(interaction, sealed, answer) => (Some((interaction, sealed)), Some(answer)),
-        }
-    }
-}
-
 enum Decided {
     Next(Result<Next, OAuthError>),
     Completed,
     Forged,
+}
+
+impl Decided {
+    /// What was applied may have met something that was spent: the request object, which the application is told, or the
+    /// interaction.
+    fn of(applied: Result<(), OAuthError>, verdict: Result<Next, OAuthError>) -> Self {
+        match applied {
+            Ok(()) => Self::Next(verdict),
+            Err(error) if error.code == ErrorCode::InvalidRequestObject => Self::Next(Err(error)),
+            Err(_) => Self::Completed,
+        }
+    }
 }
 
 /// Decides what comes next for a request, applies it, and sends the person there. One transaction at most.
@@ -204,28 +188,30 @@ pub async fn proceed(
                 }
                 let mut stage = Stage::Arrived;
                 if let Some(interaction) = &interaction {
-                    let mut agreed = false;
+                    let mut answered = Answered::Nothing;
                     if let (Some(answer), Some(session)) = (&answer, &session) {
-                        let purpose = crate::pages::consent::purpose(interaction, session);
+                        let purpose = answer.decision.purpose(interaction, session);
                         let parts: Vec<&[u8]> = purpose.iter().map(Vec::as_slice).collect();
-                        let sent = answer.token.as_deref();
+                        let sent = Some(&*answer.token);
                         if crate::guard::csrf::check(&shared.csrf_key, browser.as_ref(), &parts, sent).is_err() {
                             return Ok((Decided::Forged, turn));
                         }
-                        if !answer.allow {
-                            let Outcome { changes, verdict } =
-                                authorize::consent_denied(interaction.id, interaction.expires, &client, session);
-                            let applied = tx.apply(changes, &mut turn, &origin)?;
-                            let decided = if applied.is_err() { Decided::Completed } else { Decided::Next(verdict) };
-                            return Ok((decided, turn));
-                        }
-                        agreed = true;
+                        answered = match answer.decision {
+                            Decision::Continue => Answered::Account,
+                            Decision::Allow => Answered::Consent,
+                            Decision::Deny => {
+                                let outcome =
+                                    authorize::consent_denied(interaction.id, interaction.expires, &client, session);
+                                let applied = tx.apply(outcome.changes, &mut turn, &origin)?;
+                                return Ok((Decided::of(applied, outcome.verdict), turn));
+                            }
+                        };
                     }
                     stage = Stage::Interacting {
                         id: interaction.id,
                         started: interaction.started,
                         expires: interaction.expires,
-                        consented: agreed,
+                        answered,
                     };
                 }
                 let roles = match &session {
@@ -251,8 +237,7 @@ pub async fn proceed(
                 };
                 let Outcome { changes, verdict } = authorize::decide(&request, &facts, &shared.realm(), &mut turn);
                 let applied = tx.apply(changes, &mut turn, &origin)?;
-                let decided = if applied.is_err() { Decided::Completed } else { Decided::Next(verdict) };
-                Ok((decided, turn))
+                Ok((Decided::of(applied, verdict), turn))
             })
             .await?;
         turn = back;
@@ -275,7 +260,7 @@ fn unknown_person(
         id: interaction.id,
         started: interaction.started,
         expires: interaction.expires,
-        consented: false,
+        answered: Answered::Nothing,
     });
     let facts = Facts {
         client,
@@ -330,6 +315,7 @@ async fn respond(
             let path = match question {
                 Question::SignIn => "/signin",
                 Question::Register => "/register",
+                Question::Account => "/select-account",
                 Question::Consent => "/consent",
                 Question::NoAccess => "/no-access",
             };

@@ -8,6 +8,7 @@ pub mod interact;
 pub mod link;
 pub mod no_access;
 pub mod register;
+pub mod select_account;
 pub mod signin;
 pub mod view;
 

@@ -160,6 +160,24 @@ pub struct ScopeLine {
     pub description: String,
 }
 
+/// The choice between who is signed in and somebody else: posts `decision` (`continue`) to `/select-account`.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "select_account.html")]
+pub struct SelectAccount {
+    /// The frame.
+    pub page: Page,
+    /// Token against forged requests.
+    pub csrf: String,
+    /// The sealed interaction.
+    pub interaction: String,
+    /// Name of the application that asks.
+    pub client_name: String,
+    /// Who is signed in.
+    pub account: String,
+    /// Where to sign in as somebody else.
+    pub switch_href: String,
+}
+
 /// An application that is for others: posts `decision` (`back`) to `/no-access`.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "no_access.html")]

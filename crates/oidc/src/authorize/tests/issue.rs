@@ -63,7 +63,8 @@ fn prompt_create_while_signed_in() {
         Ok(Some(Question::Register))
     );
     let started = session().auth_time + Duration::milliseconds(1);
-    let later = run("prompt=create", &client(), Some(session()), "openid email", interacting(started, false));
+    let later =
+        run("prompt=create", &client(), Some(session()), "openid email", interacting(started, Answered::Nothing));
     assert_eq!(asked(&later), Ok(Some(Question::SignIn)), "an account that was there before is signed in to");
 }
 

@@ -3,14 +3,15 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, de::IgnoredAny};
-use serde_json::Number;
+use serde_json::{Number, Value};
 
 use super::{Expected, JWT_BEARER};
 use crate::{
     call::Params,
     client::{Client, ClientAuth},
     error::OAuthError,
-    jose::Alg,
+    jose::{Alg, kind::CLIENT_ASSERTION},
+    policy::{ProviderName, Rules},
     secret::{Digest, Secret},
 };
 
@@ -18,13 +19,6 @@ use crate::{
 const LONGEST: usize = 16_384;
 /// No `jti` and no `kid` is longer, in bytes.
 const LONGEST_NAME: usize = 1_024;
-/// How far ahead of the client's clock `exp` may lie: libraries make assertions for one minute up to one hour. The row that
-/// remembers the `jti` lives as long, and whoever steals one has as long.
-const LIFETIME: TimeDelta = TimeDelta::hours(1);
-/// How long after `exp` an assertion is accepted still: clocks differ.
-const LATE: TimeDelta = TimeDelta::seconds(10);
-/// How far ahead of our clock `iat` and `nbf` may lie. Ten seconds must be accepted, beyond sixty refused.
-const EARLY: TimeDelta = TimeDelta::seconds(60);
 
 /// A JWT that says who a request comes from; read, and not verified yet. `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
@@ -45,7 +39,7 @@ impl std::fmt::Debug for Assertion {
 struct Header {
     alg: Alg,
     kid: Option<String>,
-    typ: Option<String>,
+    typ: Option<Value>,
     // RFC 7515 §4.1.11, RFC 7797: extensions that must be understood are not.
     crit: Option<IgnoredAny>,
     b64: Option<IgnoredAny>,
@@ -96,7 +90,7 @@ impl Assertion {
         let short = |name: &str| (1..=LONGEST_NAME).contains(&name.len());
         let good = header.crit.is_none()
             && header.b64.is_none()
-            && header.typ.as_deref().is_none_or(is_kind)
+            && CLIENT_ASSERTION.is_named(header.typ.as_ref())
             && header.kid.as_deref().is_none_or(short)
             && short(&claims.jti);
         good.then(|| Self { text: Secret::new(text), alg: header.alg, kid: header.kid, claims })
@@ -135,16 +129,10 @@ impl Assertion {
     }
 
     /// Until when it would be accepted.
-    pub(super) fn remembered_until(&self) -> DateTime<Utc> {
+    pub(super) fn remembered_until(&self, client: &Client) -> DateTime<Utc> {
         let exp = seconds(&self.claims.exp).and_then(|exp| DateTime::from_timestamp(exp, 0)).unwrap_or_default();
-        exp + LATE + TimeDelta::seconds(1)
+        exp + client.policy.profile.rules().late + TimeDelta::seconds(1)
     }
-}
-
-/// The JWT-kinds table: a client assertion says nothing in `typ`, or one of these; another kind is none.
-fn is_kind(typ: &str) -> bool {
-    let typ = typ.to_ascii_lowercase();
-    ["jwt", "client-authentication+jwt"].contains(&typ.strip_prefix("application/").unwrap_or(&typ))
 }
 
 /// RFC 7523 §3 no. 1 and 2: issuer and subject are the client.
@@ -153,22 +141,32 @@ fn names_the_client(assertion: &Assertion, client: &Client, _: Expected<'_>) -> 
 }
 
 /// RFC 7523 §3 no. 3: the audience holds one of our names, to the letter.
-fn names_this_provider(assertion: &Assertion, _: &Client, expected: Expected<'_>) -> bool {
+fn names_this_provider(assertion: &Assertion, client: &Client, expected: Expected<'_>) -> bool {
+    let Expected { realm, endpoint, .. } = expected;
+    let is_ours = |aud: &String| {
+        client.policy.profile.rules().assertion_audiences.iter().any(|name| match name {
+            ProviderName::Issuer => *aud == realm.issuer,
+            ProviderName::TokenEndpoint => *aud == realm.url("/oauth/token"),
+            ProviderName::CalledEndpoint => *aud == realm.url(endpoint),
+        })
+    };
     match &assertion.claims.aud {
-        Audience::One(aud) => expected.audiences.contains(aud),
-        Audience::Many(list) => list.iter().any(|aud| expected.audiences.contains(aud)),
+        Audience::One(aud) => is_ours(aud),
+        Audience::Many(list) => list.iter().any(is_ours),
     }
 }
 
 /// RFC 7523 §3 no. 4 to 6.
-fn is_in_time(assertion: &Assertion, _: &Client, expected: Expected<'_>) -> bool {
+fn is_in_time(assertion: &Assertion, client: &Client, expected: Expected<'_>) -> bool {
     let now = expected.now.timestamp();
+    let Rules { late, early, .. } = client.policy.profile.rules();
+    let (latest, earliest) = (now - late.num_seconds(), now + early.num_seconds());
     let begun = |claim: &Option<Number>| match claim {
         None => true,
-        Some(number) => seconds(number).is_some_and(|at| at <= now + EARLY.num_seconds()),
+        Some(number) => seconds(number).is_some_and(|at| at <= earliest),
     };
-    let ends = seconds(&assertion.claims.exp)
-        .is_some_and(|exp| exp > now - LATE.num_seconds() && exp <= now + (LIFETIME + EARLY).num_seconds());
+    let ends =
+        seconds(&assertion.claims.exp).is_some_and(|exp| exp > latest && CLIENT_ASSERTION.may_last(earliest, exp));
     ends && begun(&assertion.claims.iat) && begun(&assertion.claims.nbf)
 }
 
@@ -179,7 +177,10 @@ fn has_the_algorithm(assertion: &Assertion, client: &Client, _: Expected<'_>) ->
         ClientAuth::PrivateKeyJwt => assertion.alg.is_accepted(),
         _ => false,
     };
-    of_method && client.metadata.token_endpoint_auth_signing_alg.is_none_or(|alg| alg == assertion.alg)
+    of_method
+        && CLIENT_ASSERTION.may_be_signed_with(assertion.alg)
+        && client.policy.profile.rules().admits(assertion.alg)
+        && client.metadata.token_endpoint_auth_signing_alg.is_none_or(|alg| alg == assertion.alg)
 }
 
 /// RFC 7519 §2 `NumericDate`, which may have a fraction, in whole seconds.

@@ -18,6 +18,7 @@ use crate::{
     client::{Client, ClientAuth, ClientSecret},
     error::OAuthError,
     jose::jwks::ClientKeys,
+    realm::Realm,
     secret::Secret,
 };
 
@@ -40,8 +41,10 @@ pub enum Credentials {
 /// What an assertion is held against.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'a> {
-    /// RFC 7523 §3 no. 3: one of them must be in `aud`.
-    pub audiences: &'a [String],
+    /// Whose names `aud` may hold.
+    pub realm: &'a Realm,
+    /// The path of the endpoint that is called.
+    pub endpoint: &'a str,
     /// The present moment.
     pub now: DateTime<Utc>,
 }
@@ -131,7 +134,7 @@ fn failed() -> OAuthError {
 /// RFC 7523 §3 no. 7: an assertion counts once.
 fn once(client: &Client, assertion: &Assertion) -> Proof {
     let what = Spent::ClientAssertion { client: client.id.clone(), jti: assertion.jti() };
-    Proof::Once(Change::Spend { what, expires: assertion.remembered_until(), on_conflict: failed() })
+    Proof::Once(Change::Spend { what, expires: assertion.remembered_until(client), on_conflict: failed() })
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::*;
 use crate::{
     client::ClientMetadata,
     error::ErrorCode,
-    fixtures::{client, now},
+    fixtures::{client, now, realm},
     id::ClientId,
     jose::Alg,
     secret::Digest,
@@ -68,8 +68,9 @@ fn assertions_in_a_request() {
     }
 }
 
-fn audiences() -> Vec<String> {
-    vec!["https://op.example".into(), TOKEN_ENDPOINT.into()]
+/// A call of the introspection endpoint.
+fn expected(realm: &Realm) -> Expected<'_> {
+    Expected { realm, endpoint: "/oauth/introspect", now: now() }
 }
 
 fn by_key(alg: Option<Alg>) -> Client {
@@ -85,8 +86,8 @@ fn by_secret(secret: &str, alg: Option<Alg>) -> Client {
 fn judge(client: &Client, text: &str, keys: Option<&ClientKeys>) -> Result<Proof, OAuthError> {
     let pairs = [("client_assertion", text), ("client_assertion_type", JWT_BEARER)];
     let (_, credentials) = read(None, &Params::new(pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).into()))?;
-    let audiences = audiences();
-    let expected = Expected { audiences: &audiences, now: now() };
+    let realm = realm();
+    let expected = expected(&realm);
     let keys = keys.filter(|_| needs_keys(Some(client), &credentials, expected));
     verify(Some(client), &credentials, expected, keys).map(|(_, proof)| proof)
 }
@@ -174,7 +175,9 @@ fn claims() {
         (json!({"aud": "https://op.example/"}), false),
         (json!({"aud": "https://OP.example"}), false),
         (json!({"aud": "https://op.example/oauth/token/"}), false),
-        (json!({"aud": "https://op.example/oauth/introspect"}), false),
+        // The endpoint that is called, and one that is not.
+        (json!({"aud": "https://op.example/oauth/introspect"}), true),
+        (json!({"aud": "https://op.example/oauth/revoke"}), false),
         (json!({"aud": ["https://other.example"]}), false),
         (json!({"aud": []}), false),
         (json!({"aud": null}), false),
@@ -271,8 +274,8 @@ fn only_the_registered_method() {
     refused(judge(&client(), &text, Some(&keys)), "basic is registered");
     refused(judge(&Client { auth: ClientAuth::None, ..by_key(None) }, &text, Some(&keys)), "public");
     refused(judge(&Client { disabled: true, ..by_key(None) }, &text, Some(&keys)), "switched off");
-    let audiences = audiences();
-    let expected = Expected { audiences: &audiences, now: now() };
+    let realm = realm();
+    let expected = expected(&realm);
     let secret = Secret::new("secret");
     for client in [by_key(None), by_secret("secret", None)] {
         for credentials in [Credentials::None, Credentials::Basic(secret.clone()), Credentials::Post(secret.clone())] {
@@ -308,8 +311,7 @@ fn an_assertion_is_spent() {
         assert_eq!(on_conflict, failed(), "a replay is answered like a wrong key");
     }
     let secret = Credentials::Basic(Secret::new("secret"));
-    let audiences = audiences();
-    let (_, proof) = verify(Some(&client()), &secret, Expected { audiences: &audiences, now: now() }, None).unwrap();
+    let (_, proof) = verify(Some(&client()), &secret, expected(&realm()), None).unwrap();
     assert!(matches!(proof, Proof::Repeatable));
 }
 

@@ -19,6 +19,10 @@ fn no_access() -> NoAccess {
     NoAccess { page: page(), csrf: h(), interaction: h(), client_name: h(), account: h(), switch_href: h() }
 }
 
+fn select_account() -> SelectAccount {
+    SelectAccount { page: page(), csrf: h(), interaction: h(), client_name: h(), account: h(), switch_href: h() }
+}
+
 fn applications() -> Applications {
     Applications {
         page: page(),
@@ -59,7 +63,7 @@ fn activity() -> RecentActivity {
 fn hostile_pages() -> Vec<(&'static str, String)> {
     let fields = ["username", "email", "password", "form"];
     let errors = fields.map(|field| FieldError { field, message: h() });
-    let pages: [(&str, askama::Result<String>); 11] = [
+    let pages: [(&str, askama::Result<String>); 12] = [
         (
             "signin",
             SignIn {
@@ -110,6 +114,7 @@ fn hostile_pages() -> Vec<(&'static str, String)> {
         ("applications", applications().render()),
         ("activity", activity().render()),
         ("no access", no_access().render()),
+        ("select account", select_account().render()),
         (
             "message",
             Message {
@@ -268,6 +273,7 @@ fn forms_keep_their_contract() {
         ("register", "form[method=post][action='/register']", &["username", "email", "password"]),
         ("consent", "form[method=post][action='/consent']", &[]),
         ("no access", "form[method=post][action='/no-access']", &[]),
+        ("select account", "form[method=post][action='/select-account']", &[]),
         ("applications", "form[method=post][action='/account/applications']", &[]),
         ("signout", "form[method=post][action='/oauth/logout']", &[]),
         ("home, signed in", "form[method=post][action='/oauth/logout']", &[]),
@@ -288,6 +294,7 @@ fn forms_keep_their_contract() {
             "signout" => &["signout", "stay"],
             "home, signed in" => &["signout"],
             "no access" => &["back"],
+            "select account" => &["continue"],
             _ => &[],
         };
         assert_eq!(decisions, expected, "{name}");

@@ -102,3 +102,30 @@ fn response_types_in_another_order() {
         assert_eq!(unpack(&Params::new(pairs.collect()), &two()).is_ok(), good, "{outer}");
     }
 }
+
+/// A14, RFC 7519 §4.1.7: a signed object with `jti` and an end within the hour counts once, until nothing takes it any more;
+/// one that is good for longer, or that nobody signed, may be sent again.
+#[test]
+fn what_counts_once() {
+    let once = |object: &str| {
+        let (params, client, realm) = (around(object), two(), realm());
+        let envelope = Envelope { params: &params, client: &client, realm: &realm };
+        let object = Object::parse(object).unwrap();
+        envelope.unpack(&object, Some(&set()), now()).unwrap().once
+    };
+    let start = now().timestamp();
+    for (members, until) in [
+        (json!({"jti": "a", "exp": start + 60}), Some(start + 71)),
+        (json!({"jti": "a", "exp": start - 9}), Some(start + 2)),
+        (json!({"jti": "a", "exp": start + 3_600}), Some(start + 3_611)),
+        (json!({"jti": "a", "exp": start + 3_601}), None),
+        (json!({"jti": "a", "exp": null}), None),
+        (json!({"jti": "", "exp": start + 60}), None),
+        (json!({"exp": start + 60}), None),
+    ] {
+        let once = once(&signed(&claims(&members)));
+        assert_eq!(once.as_ref().map(|once| once.until.timestamp()), until, "{members}");
+        assert!(once.is_none_or(|once| once.jti == crate::secret::Digest::of(b"a").to_text()), "{members}");
+    }
+    assert!(once(&none(&claims(&json!({"jti": "a", "exp": start + 60})))).is_none(), "unsigned");
+}
