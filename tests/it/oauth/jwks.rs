@@ -71,7 +71,7 @@ async fn a_key_is_published_until_its_last_token_has_ended() {
         let id = flow::jwt_payload(flow::member(&tokens, "id_token"));
         let lives = id["exp"].as_i64().zip(id["iat"].as_i64()).map(|(exp, iat)| (exp - iat) / 60);
         assert!(lives.is_some_and(|minutes| minutes + 10 == kept), "{id}");
-        scene.signet.cli_json(&["keys", "rotate", "--json"], "").await;
+        scene.signet.cli_json(&["keys", "rotate", "--all", "--json"], "").await;
         let aged = |alg: &str, minutes: i64| {
             let since = format!("UPDATE signing_keys SET changed_at = now() - interval '{minutes} minutes'");
             assert_eq!(scene.change(&format!("{since} WHERE state = 'retiring' AND alg = '{alg}'")), 1);

@@ -42,9 +42,12 @@ pub struct KeyView {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RotateKeys {
-    /// The algorithm whose keys are rotated; all of them when absent.
+    /// The algorithm whose keys are rotated; RS256 when absent.
     #[schema(example = "ES256")]
     pub alg: Option<String>,
+    /// Whether those of every algorithm are.
+    #[serde(default)]
+    pub all: bool,
 }
 
 /// What sealing anew did.
@@ -73,12 +76,14 @@ pub async fn list(desk: &Desk) -> Result<Vec<KeyView>, AdminError> {
     Ok(keys.into_iter().map(KeyView::from).collect())
 }
 
-/// Rotates: the keys that were published ahead sign from now on, fresh ones are published, those that signed stay
+/// Rotates (protocol D4): the keys that were published ahead sign from now on, fresh ones are published, those that signed stay
 /// published until their last token has ended. Every node signs with the new keys within a second. Answers every key.
 pub async fn rotate(desk: &Desk, rotate: RotateKeys) -> Result<Vec<KeyView>, AdminError> {
-    let algs = match rotate.alg.as_deref() {
-        None => in_use(&desk.store).await?,
-        Some(name) => vec![Alg::parse(name).filter(|alg| alg.is_signing()).ok_or_else(|| unknown(name))?],
+    let algs = match (rotate.alg.as_deref(), rotate.all) {
+        (None, false) => vec![Alg::Rs256],
+        (None, true) => in_use(&desk.store).await?,
+        (Some(name), false) => vec![Alg::parse(name).filter(|alg| alg.is_signing()).ok_or_else(|| unknown(name))?],
+        (Some(_), true) => return Err(AdminError::invalid("invalid_request", "all", "Give alg or all, not both.")),
     };
     provide(desk, &algs).await?;
     let fresh = make(algs).await?;

@@ -24,17 +24,20 @@ pub enum KeysCommand {
 /// `signet keys rotate`
 #[derive(Debug, Args, Serialize, Deserialize)]
 pub struct Rotate {
-    /// The algorithm whose keys are rotated, RS256 or ES256; all of them when not given.
-    #[arg(long, value_name = "ALG")]
+    /// The algorithm whose keys are rotated [default: RS256].
+    #[arg(long, value_name = "ALG", conflicts_with = "all")]
     alg: Option<String>,
+    /// Rotate those of every algorithm.
+    #[arg(long)]
+    all: bool,
 }
 
 impl Run for KeysCommand {
     async fn run(self, desk: &Desk) -> Result<Reply, Reply> {
         match self {
             Self::List => Ok(table("", &keys::list(desk).await?)),
-            Self::Rotate(Rotate { alg }) => {
-                let keys = keys::rotate(desk, RotateKeys { alg }).await?;
+            Self::Rotate(Rotate { alg, all }) => {
+                let keys = keys::rotate(desk, RotateKeys { alg, all }).await?;
                 Ok(table("Rotated: the active keys sign from now on, within a second on every node.\n", &keys))
             }
             Self::Reseal => {

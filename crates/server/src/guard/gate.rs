@@ -72,8 +72,11 @@ pub(super) async fn pass<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     request.extensions_mut().insert(Declared(post.headers));
-    let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+    let head = request.method() == Method::HEAD;
+    let method = if head { &Method::GET } else { request.method() };
     let met = post.methods.iter().position(|known| known == method).and_then(|at| post.lines.get(at));
+    // RFC 9110 §9.2.1: what looks without reading, such as a preview of a link, changes nothing.
+    let met = met.filter(|line| !head || line.writes.is_empty());
     let Some(line) = met else {
         let answer = other_method(&post, request.request());
         return Ok(request.into_response(answer).map_into_right_body());
@@ -188,7 +191,7 @@ fn other_method(post: &Post, request: &HttpRequest) -> HttpResponse {
         return HttpResponse::NoContent().finish();
     }
     let mut allow: Vec<&str> = post.methods.iter().map(Method::as_str).collect();
-    if allow.contains(&"GET") {
+    if post.lines.iter().any(|line| line.method == "GET" && line.writes.is_empty()) {
         allow.push("HEAD");
     }
     if post.headers.cors {

@@ -106,7 +106,7 @@ impl Headers {
 pub struct Line {
     /// The path's pattern.
     pub path: &'static str,
-    /// The method; HEAD is served wherever GET is.
+    /// The method; HEAD is served wherever GET is and changes nothing.
     pub method: &'static str,
     /// Who may call.
     pub requirement: Requirement,
@@ -140,7 +140,7 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    // RFC 9110 §9.1: HEAD is served wherever GET is; the body is left out behind us.
+    // RFC 9110 §9.1: HEAD is served as GET is; the body is left out behind us.
     let route = match method {
         Method::GET => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
         _ => web::method(method.clone()),

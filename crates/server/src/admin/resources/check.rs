@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use signet_oidc::{
+    client::is_name,
     jose::Alg,
     realm::Realm,
     scope::{STANDARD, Scopes},
@@ -46,8 +47,8 @@ fn check_values(mut new: NewResource, realm: &Realm) -> Result<NewResource, Admi
         return Err(wrong("identifier", "The issuer is no API: the scope `openid` gives access to userinfo."));
     }
     new.name = new.name.trim().to_owned();
-    if new.name.is_empty() || new.name.chars().count() > 200 || new.name.chars().any(char::is_control) {
-        return Err(wrong("name", "Use 1 to 200 characters, no control characters."));
+    if !is_name(&new.name) {
+        return Err(wrong("name", "Use 1 to 200 characters, none that control or turn the text around them."));
     }
     if new.access_token_seconds.is_some_and(|seconds| !(60..=3_600).contains(&seconds)) {
         return Err(wrong("access_token_seconds", "Use 60 to 3600 seconds."));

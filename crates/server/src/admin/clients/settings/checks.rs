@@ -1,7 +1,7 @@
 //! What each member may be.
 
 use signet_oidc::{
-    client::{GRANT_TYPES, check_redirect_uri},
+    client::{GRANT_TYPES, check_redirect_uri, is_name},
     realm::Realm,
     scope::Scopes,
 };
@@ -17,8 +17,8 @@ const MAX_SCOPES: usize = 200;
 
 pub(super) fn name(name: String) -> Result<String, AdminError> {
     let trimmed = name.trim();
-    if trimmed.is_empty() || trimmed.chars().count() > 200 || trimmed.chars().any(char::is_control) {
-        return Err(wrong("client_name", "Use 1 to 200 characters, no control characters."));
+    if !is_name(trimmed) {
+        return Err(wrong("client_name", "Use 1 to 200 characters, none that control or turn the text around them."));
     }
     Ok(if trimmed.len() == name.len() { name } else { trimmed.to_owned() })
 }
