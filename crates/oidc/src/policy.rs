@@ -156,3 +156,24 @@ pub enum RefreshRotation {
     /// The token stays; confidential clients only.
     Off,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// T2, A14, D2: what the baseline lays down is what is served: every algorithm but `none`, every response type, clocks that
+    /// differ by ten seconds and by no more than a minute.
+    #[test]
+    fn the_baseline() {
+        let rules = Profile::Baseline.rules();
+        for alg in Alg::ALL {
+            assert_eq!(rules.admits(*alg), *alg != Alg::None, "{}", alg.as_str());
+        }
+        assert_eq!(rules.response_types, RESPONSE_TYPES);
+        assert_eq!((rules.late, rules.early), (Duration::seconds(10), Duration::seconds(60)));
+        assert_eq!(
+            rules.assertion_audiences,
+            [ProviderName::Issuer, ProviderName::TokenEndpoint, ProviderName::CalledEndpoint]
+        );
+    }
+}

@@ -49,6 +49,9 @@ pub fn check(client: &Client) -> Result<(), Wrong> {
 /// OIDC Registration §2: a response type needs its grant types, and a front-channel grant type a response type.
 fn response_types_fit_grant_types(client: &Client) -> Result<(), Wrong> {
     for asked in &client.response_types {
+        if !client.policy.profile.rules().response_types.contains(asked) {
+            return wrong("response_types", format!("\"{asked}\" cannot be used here."));
+        }
         if let Some(missing) = asked.grant_types().find(|grant| !client.may_use_grant(grant)) {
             return wrong("response_types", format!("\"{asked}\" needs the grant type {missing}."));
         }

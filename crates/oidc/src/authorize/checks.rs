@@ -211,7 +211,9 @@ fn response_type_is_served(params: &Params, _: &Client) -> Result<(), OAuthError
 /// RFC 6749 §4.1.2.1 `unauthorized_client`: response type and the grant types behind it are registered (protocol A4).
 fn client_may_use_response_type(params: &Params, client: &Client) -> Result<(), OAuthError> {
     let registered = response_type(params).is_some_and(|asked| {
-        client.response_types.contains(&asked) && asked.grant_types().all(|grant| client.may_use_grant(grant))
+        client.policy.profile.rules().response_types.contains(&asked)
+            && client.response_types.contains(&asked)
+            && asked.grant_types().all(|grant| client.may_use_grant(grant))
     });
     if registered {
         Ok(())
