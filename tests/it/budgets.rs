@@ -273,3 +273,38 @@ async fn statements_are_counted_in_tests_only() {
     let answer = signet.http().get(signet.url("/")).send().await.expect("an answer");
     assert!(answer.headers().get("x-signet-statements").is_none(), "{answer:?}");
 }
+
+/// A13: what an answer without a code takes: one more where an ID token says something of the person, one where
+/// the session is held for an access token, one where a request object counts once.
+#[tokio::test]
+async fn answers_without_a_code() {
+    let key = Signer::new("ES256", "k");
+    let spec = ClientSpec::confidential()
+        .with_metadata(&json!({ "jwks": signer::set(&[&key]) }))
+        .with_response_types(&["code", "id_token", "id_token token"]);
+    let scene = Scene::with(spec).await;
+    let mut browser = scene.browser();
+    scene.code(&mut browser, &scene.request()).await;
+    let mut took = Vec::new();
+    for response_type in ["code", "id_token", "id_token token"] {
+        for _ in 0..2 {
+            let request = scene.request().with("response_type", response_type);
+            let answer = browser.request(Method::GET, &request.url(&scene.signet)).send().await.expect("an answer");
+            took.push((response_type, count(&answer)));
+        }
+    }
+    let request = scene.request();
+    let mut claims: serde_json::Map<String, serde_json::Value> =
+        request.parameters.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+    claims.extend([
+        ("iss".to_owned(), json!(scene.client.id)),
+        ("aud".to_owned(), json!(scene.signet.issuer())),
+        ("exp".to_owned(), json!(signer::now() + 60)),
+        ("jti".to_owned(), json!(flow::random())),
+    ]);
+    let request = request.with("request", &key.sign(json!({}), &claims.into()));
+    let answer = browser.request(Method::GET, &request.url(&scene.signet)).send().await.expect("an answer");
+    took.push(("object", count(&answer)));
+    let most = |what: &str| if what == "code" { 4 } else { 5 };
+    assert!(took.iter().all(|(what, count)| (1..=most(what)).contains(count)), "{took:?}");
+}

@@ -20,7 +20,7 @@ impl Params {
         Self(pairs)
     }
 
-    /// Decodes `application/x-www-form-urlencoded` bytes. Invalid UTF-8 becomes U+FFFD, which no check accepts.
+    /// Decodes `application/x-www-form-urlencoded` bytes. Invalid UTF-8 becomes U+FFFD, which is no text: see [`is_text`].
     pub fn decode(raw: &[u8]) -> Self {
         Self(url::form_urlencoded::parse(raw).into_owned().collect())
     }
@@ -49,6 +49,11 @@ impl Params {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
+}
+
+/// Whether a parameter holds text: no control character, and no U+FFFD, which invalid UTF-8 becomes and nobody types.
+pub fn is_text(value: &str) -> bool {
+    !value.contains('\u{FFFD}') && !value.chars().any(char::is_control)
 }
 
 /// Everything about a request that a decision, today's or a later proof of possession's, may look at.

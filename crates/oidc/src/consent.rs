@@ -8,8 +8,9 @@ use crate::{
     authorize::AuthorizeRequest,
     change::{Change, Event, EventKind, EventResult},
     claims,
+    client::Client,
     id::{AccountId, ClientKey, SessionId},
-    scope::Scopes,
+    scope::{OPENID, Scopes},
 };
 
 /// Scopes, single claims and APIs that were agreed to.
@@ -24,9 +25,16 @@ pub struct Consented {
 }
 
 impl Consented {
-    /// What a request asks a person to agree to.
-    pub fn asked_by(request: &AuthorizeRequest) -> Self {
-        let asked = request.claims.userinfo.keys().chain(request.claims.id_token.keys());
+    /// What a request asks a person to agree to: what it names, and what the scopes release of the client's own claims
+    ///
+    pub fn asked_by(request: &AuthorizeRequest, client: &Client) -> Self {
+        let own = client
+            .metadata
+            .claims
+            .iter()
+            .filter(|(_, mapping)| request.scopes.contains(mapping.scope.as_deref().unwrap_or(OPENID)));
+        let asked =
+            request.claims.userinfo.keys().chain(request.claims.id_token.keys()).chain(own.map(|(name, _)| name));
         let about_the_person = |name: &&String| !claims::PROTOCOL.contains(&name.as_str());
         let released = |name: &&String| claims::scope_of(name).is_some_and(|scope| request.scopes.contains(scope));
         Self {

@@ -142,8 +142,21 @@ pub struct ClientPolicy {
     pub pkce_plain: bool,
     /// Whether a refresh token is replaced at each use. Public clients always rotate.
     pub refresh_rotation: RefreshRotation,
+    /// When a code gives it a refresh token.
+    pub refresh_tokens: RefreshTokens,
     /// How its request objects are read.
     pub request_objects: RequestObjects,
+}
+
+/// When a code gives a refresh token to a client that has the grant type (protocol T6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RefreshTokens {
+    /// Always: without `offline_access` it ends with the session.
+    #[default]
+    Always,
+    /// Only where `offline_access` was granted.
+    Offline,
 }
 
 /// Whether refresh tokens rotate (RFC 9700 §4.14.2).

@@ -7,7 +7,7 @@ use actix_web::{
     http::{Method, header},
     web::{Data, Payload},
 };
-use signet_oidc::{Call, Params};
+use signet_oidc::{Call, Params, call::is_text};
 use signet_storage::Origin;
 
 use crate::{
@@ -71,8 +71,18 @@ impl BadInput {
     }
 }
 
-/// Reads a request: query parameters for GET, form parameters for POST.
+/// Reads a request: query parameters for GET, form parameters for POST; text in all of them.
 pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Call, BadInput> {
+    let call = read_raw(request, payload).await?;
+    if call.params.iter().any(|(name, value)| !is_text(name) || !is_text(value)) {
+        return Err(BadInput::NotText);
+    }
+    Ok(call)
+}
+
+/// The same where what is not text is judged by those who know what it stands for: at the authorization endpoint (protocol
+/// A1, A3) unknown parameters do not matter, and the others' errors go to the application.
+pub async fn read_raw(request: &HttpRequest, payload: Payload) -> Result<Call, BadInput> {
     let params = if request.method() == Method::POST {
         let body =
             match tokio::time::timeout(body_patience(request), payload.to_bytes_limited(body_limit(request))).await {
@@ -123,23 +133,11 @@ pub fn body_patience(request: &HttpRequest) -> Duration {
     app.map_or(Duration::from_secs(10), |app| app.config().http.body_timeout.0)
 }
 
-/// Parameters whose values are JSON.
-const JSON: [&str; 2] = ["claims", "registration"];
-
 fn decode(raw: &[u8]) -> Result<Params, BadInput> {
     if raw.split(|byte| *byte == b'&').count() > PARAMETER_LIMIT {
         return Err(BadInput::TooMany);
     }
-    let params = Params::decode(raw);
-    // Invalid UTF-8 decodes to U+FFFD. Nobody types that, and no protocol value holds it.
-    let bad = |text: &str| text.contains('\u{FFFD}') || text.chars().any(char::is_control);
-    // RFC 8259 §2: JSON may be printed over several lines, as OIDC Core §5.5 does.
-    let json = |text: &str| bad(&text.replace(['\t', '\n', '\r'], " "));
-    let wrong = |name: &str, value: &str| if JSON.contains(&name) { json(value) } else { bad(value) };
-    if params.iter().any(|(name, value)| bad(name) || wrong(name, value)) {
-        return Err(BadInput::NotText);
-    }
-    Ok(params)
+    Ok(Params::decode(raw))
 }
 
 /// From where a request came, for the audit log.

@@ -18,6 +18,7 @@ use crate::{
     audit::Origin,
     error::StoreError,
     notices::{self, Notice},
+    schema::sessions,
     statement::statement,
     store::Tx,
 };
@@ -114,6 +115,33 @@ impl Tx<'_> {
             amr,
             acr,
         }))
+    }
+
+    /// Keeps a session from ending until this transaction does; false where it has ended. What is given here without a code is
+    /// then there for whoever ends the session to see. One statement.
+    pub fn hold_session(&mut self, session: SessionId) -> Result<bool, StoreError> {
+        let held = sessions::table
+            .filter(sessions::realm_id.eq(self.realm.0))
+            .filter(sessions::id.eq(session.0))
+            .filter(sessions::ended_at.is_null())
+            .select(sessions::id)
+            .for_share()
+            .first::<Uuid>(self.conn)
+            .optional()?;
+        Ok(held.is_some())
+    }
+
+    /// Waits for what is being given under a session, before it is ended: a statement sees only what was there when it began.
+    /// One statement.
+    pub fn lock_session(&mut self, session: SessionId) -> Result<(), StoreError> {
+        sessions::table
+            .filter(sessions::realm_id.eq(self.realm.0))
+            .filter(sessions::id.eq(session.0))
+            .select(sessions::id)
+            .for_update()
+            .first::<Uuid>(self.conn)
+            .optional()?;
+        Ok(())
     }
 
     /// A new session, and the owner's newest sign-in. One statement.

@@ -106,4 +106,14 @@ async fn keys_are_made_when_first_asked_for() {
     }
     scene.signet.cli_json(&["keys", "rotate", "--alg", "PS256", "--json"], "").await;
     eventually(PATIENCE, "a fresh one is published", async || (count().await == 3).then_some(())).await;
+
+    // Where there were none, nothing retires that was never published.
+    let rotate = || scene.signet.cli_json(&["keys", "rotate", "--alg", "EdDSA", "--json"], "");
+    for expected in [vec!["active", "next"], vec!["active", "next", "retiring"]] {
+        let keys = rotate().await;
+        let keys = keys.as_array().expect("keys").iter().filter(|key| key["alg"] == "EdDSA");
+        let mut states: Vec<_> = keys.map(|key| flow::member(key, "state")).collect();
+        states.sort_unstable();
+        assert_eq!(states, expected);
+    }
 }

@@ -189,3 +189,39 @@ async fn trap_a_refused_scope_of_client_credentials_is_invalid_scope() {
     let arguments = ["client", "create", "--name", "X", "--grant-type", "client_credentials", "--auth-method", "none"];
     assert_eq!(scene.signet.cli(&arguments).await.status.code(), Some(1), "a public client");
 }
+
+/// O3: whoever makes an application send bad codes shuts nobody out: its refusals are limited, its good requests pass; and
+/// there is no more to it for a public client, whom anybody can name.
+#[tokio::test]
+async fn refusals_of_a_client_do_not_stop_its_good_requests() {
+    let environment = [("SIGNET_RATE_LIMITS__ENABLED", "true"), ("SIGNET_RATE_LIMITS__TOKEN_FAILURES", "2/1h")];
+    let signet = Signet::start_with(Database::Postgres, &environment).await;
+    for spec in [ClientSpec::confidential(), ClientSpec::public()] {
+        let client = signet.client(spec).await;
+        let user = crate::scene::admin();
+        let request = AuthRequest::new(&client);
+        let code = flow::code(&signet, &mut Browser::new(&signet), &request, &user).await;
+        for expected in [400, 400, 429, 429] {
+            let answer = flow::exchange(&signet, &client, &flow::random(), &request.verifier).await;
+            assert_eq!(answer.status().as_u16(), expected);
+            assert_eq!(header(&answer, "retry-after").is_empty(), expected == 400, "{answer:?}");
+        }
+        flow::granted(flow::exchange(&signet, &client, &code, &request.verifier).await).await;
+    }
+}
+
+/// T6: by policy a refresh token is given with `offline_access` alone.
+#[tokio::test]
+async fn refresh_tokens_by_policy() {
+    let scene = Scene::start().await;
+    let id = scene.client.id.clone();
+    let given = async |scope: &str| {
+        let request = scene.request().with("scope", scope);
+        scene.grant(&mut scene.browser(), &request).await["refresh_token"].is_string()
+    };
+    assert!(given("openid").await && given("openid offline_access").await);
+    let shown = scene.signet.cli_json(&["client", "update", &id, "--refresh-tokens", "offline", "--json"], "").await;
+    assert_eq!(shown["refresh_tokens"], "offline", "{shown}");
+    eventually(PATIENCE, "the policy holds", async || (!given("openid").await).then_some(())).await;
+    assert!(given("openid offline_access").await);
+}

@@ -8,7 +8,7 @@ use super::{
     response::{AuthorizeError, Delivery, ResponseMode},
 };
 use crate::{
-    call::Params,
+    call::{Params, is_text},
     claims::ClaimsRequest,
     client::{Client, ResponseType},
     error::{ErrorCode, OAuthError},
@@ -45,14 +45,18 @@ pub(super) const KNOWN: [&str; 21] = [
     "registration",
 ];
 
+/// Those that only help.
+const HINTS: [&str; 4] = ["login_hint", "ui_locales", "claims_locales", "display"];
+
 /// The greatest length of `state`, in bytes; longer ones are refused rather than cut.
 const STATE_LIMIT: usize = 4_096;
 
 type Check = fn(&Params, &Client) -> Result<(), OAuthError>;
 
 /// What is checked once the redirect URI is known good, in this order; the first refusal is sent there.
-const CHECKS: [Check; 11] = [
+const CHECKS: [Check; 12] = [
     no_parameter_repeated,
+    parameters_are_text,
     state_fits,
     nothing_is_left_packed,
     response_type_is_served,
@@ -111,7 +115,7 @@ pub fn read(
         challenge,
         prompt,
         max_age,
-        login_hint: params.get("login_hint").filter(|hint| hint.len() <= 254).map(str::to_owned),
+        login_hint: params.get("login_hint").filter(|hint| hint.len() <= 254 && is_text(hint)).map(str::to_owned),
         expected_subjects,
         once: None,
     })
@@ -123,7 +127,7 @@ pub(super) fn delivery(params: &Params, client: &Client, realm: &Realm) -> Resul
     let delivery = Delivery {
         mode: response_mode(params),
         redirect_uri,
-        state: params.get("state").filter(|state| state.len() <= STATE_LIMIT).map(str::to_owned),
+        state: params.get("state").filter(|state| state.len() <= STATE_LIMIT && is_text(state)).map(str::to_owned),
         issuer: realm.issuer.clone(),
     };
     Ok((delivery, sent))
@@ -158,6 +162,21 @@ fn redirect_uri_is_sent(params: &Params, sent: bool) -> Result<(), AuthorizeErro
 /// RFC 6749 §3.1.
 fn no_parameter_repeated(params: &Params, _: &Client) -> Result<(), OAuthError> {
     params.refuse_repeated(&KNOWN)
+}
+
+/// RFC 6749 §3.1, OIDC Core §5.5: known parameters hold text; `claims` may be printed over several lines. What is only a hint
+/// never causes an error (protocol A10).
+fn parameters_are_text(params: &Params, _: &Client) -> Result<(), OAuthError> {
+    let good = |name: &str| {
+        params.get(name).is_none_or(|value| match name {
+            "claims" | "registration" => is_text(&value.replace(['\t', '\n', '\r'], " ")),
+            _ => is_text(value),
+        })
+    };
+    if KNOWN.iter().all(|name| HINTS.contains(name) || good(name)) && params.all("resource").all(is_text) {
+        return Ok(());
+    }
+    Err(OAuthError::invalid_request("a parameter holds bytes that are not text in UTF-8, or a control character"))
 }
 
 fn state_fits(params: &Params, _: &Client) -> Result<(), OAuthError> {
@@ -210,16 +229,19 @@ fn response_type_is_served(params: &Params, _: &Client) -> Result<(), OAuthError
 
 /// RFC 6749 §4.1.2.1 `unauthorized_client`: response type and the grant types behind it are registered (protocol A4).
 fn client_may_use_response_type(params: &Params, client: &Client) -> Result<(), OAuthError> {
-    let registered = response_type(params).is_some_and(|asked| {
-        client.policy.profile.rules().response_types.contains(&asked)
-            && client.response_types.contains(&asked)
-            && asked.grant_types().all(|grant| client.may_use_grant(grant))
-    });
-    if registered {
-        Ok(())
-    } else {
-        Err(OAuthError::new(ErrorCode::UnauthorizedClient, "this client is not registered for that response_type"))
-    }
+    response_type(params).map_or_else(|| Err(not_registered()), |asked| registered_for(client, asked))
+}
+
+/// The same for a response type that was read.
+pub(super) fn registered_for(client: &Client, asked: ResponseType) -> Result<(), OAuthError> {
+    let registered = client.policy.profile.rules().response_types.contains(&asked)
+        && client.response_types.contains(&asked)
+        && asked.grant_types().all(|grant| client.may_use_grant(grant));
+    if registered { Ok(()) } else { Err(not_registered()) }
+}
+
+fn not_registered() -> OAuthError {
+    OAuthError::new(ErrorCode::UnauthorizedClient, "this client is not registered for that response_type")
 }
 
 /// OAuth 2.0 Multiple Response Types §2.1.
@@ -360,11 +382,21 @@ fn bad_scope() -> OAuthError {
 fn pkce(params: &Params, client: &Client, asked: ResponseType) -> Result<Option<Challenge>, OAuthError> {
     let plain = client.policy.pkce_plain;
     let challenge = Challenge::parse(params.get("code_challenge"), params.get("code_challenge_method"), plain)?;
+    challenged_where_required(client, asked, challenge.as_ref())?;
+    Ok(challenge)
+}
+
+/// RFC 7636, RFC 9700 §2.1.1: a code for who must use PKCE is bound to a challenge.
+pub(super) fn challenged_where_required(
+    client: &Client,
+    asked: ResponseType,
+    challenge: Option<&Challenge>,
+) -> Result<(), OAuthError> {
     let required = client.is_public() || client.policy.pkce == PkceRule::Required;
     if asked.code && required && challenge.is_none() {
         return Err(OAuthError::invalid_request("code_challenge is missing: this client must use PKCE"));
     }
-    Ok(challenge)
+    Ok(())
 }
 
 /// OIDC Core §3.1.2.1: a whole number of seconds.

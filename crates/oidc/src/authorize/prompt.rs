@@ -3,6 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 
 use super::{
+    checks,
     request::{AuthorizeRequest, Prompt},
     response::Delivery,
 };
@@ -123,10 +124,8 @@ pub fn decide(request: &AuthorizeRequest, facts: &Facts<'_>, realm: &Realm, turn
     if !account_is_chosen(request, session, facts.stage) {
         return ask(Question::Account, ErrorCode::AccountSelectionRequired, "the person must choose an account");
     }
-    if request.resources.iter().any(|resource| !facts.client.may_use_resource(resource)) {
-        // it may have been taken from the client since the request came.
-        let text = "resource is not one this client may ask for";
-        return Outcome::refuse(OAuthError::new(ErrorCode::InvalidTarget, text));
+    if let Err(error) = still_permitted(request, facts.client) {
+        return Outcome::refuse(error);
     }
     let subject = facts.client.subject_of(&session.account, facts.pairwise_key);
     if !request.expected_subjects.is_empty() && !request.expected_subjects.contains(&subject) {
@@ -146,6 +145,17 @@ pub fn decide(request: &AuthorizeRequest, facts: &Facts<'_>, realm: &Realm, turn
         return ask(Question::Consent, ErrorCode::ConsentRequired, "the person has not agreed yet");
     }
     issue(request, facts, (session, subject), (realm, turn), just_consented)
+}
+
+/// Protocol A4, R-47: what the registration allowed when the request came, and may not any more.
+fn still_permitted(request: &AuthorizeRequest, client: &Client) -> Result<(), OAuthError> {
+    checks::registered_for(client, request.response_type)?;
+    checks::challenged_where_required(client, request.response_type, request.challenge.as_ref())?;
+    if request.resources.iter().any(|resource| !client.may_use_resource(resource)) {
+        let text = "resource is not one this client may ask for";
+        return Err(OAuthError::new(ErrorCode::InvalidTarget, text));
+    }
+    Ok(())
 }
 
 /// Whether the answer to a request holds an ID token that says something of the person.
@@ -179,7 +189,7 @@ fn account_is_chosen(request: &AuthorizeRequest, session: &Session, stage: Stage
     !request.prompt.has(Prompt::SelectAccount) || answered || just_signed_in(session, stage)
 }
 
-/// Protocol A16: asked once; a public client on the person's own machine is asked about every time.
+/// Protocol A16: asked once; about a client on the person's own machine that anybody there can be, every time.
 pub fn needs_consent(request: &AuthorizeRequest, client: &Client, consented: &Consented) -> bool {
     if request.prompt.has(Prompt::Consent) {
         return true;
@@ -187,8 +197,10 @@ pub fn needs_consent(request: &AuthorizeRequest, client: &Client, consented: &Co
     if client.first_party {
         return false;
     }
-    let impersonable = client.is_public() && is_local_redirect(&request.redirect_uri);
-    impersonable || !consented.covers(&Consented::asked_by(request)) || consented.is_empty()
+    // What comes straight from here is nobody's secret to collect, whoever the client is.
+    let straight = request.response_type.token || request.response_type.id_token;
+    let impersonable = (client.is_public() || straight) && is_local_redirect(&request.redirect_uri);
+    impersonable || !consented.covers(&Consented::asked_by(request, client)) || consented.is_empty()
 }
 
 fn issue(
@@ -232,18 +244,12 @@ fn issue(
             on_conflict: OAuthError::invalid_request("this sign-in is already completed"),
         });
     }
-    if let Some(once) = &request.once {
-        changes.push(Change::Spend {
-            what: Spent::RequestObject { client: request.client_id.clone(), jti: Digest::of(once.jti.as_bytes()) },
-            expires: once.until,
-            on_conflict: OAuthError::new(ErrorCode::InvalidRequestObject, "the request object was used before"),
-        });
-    }
+    changes.extend(spent_object(request));
     if just_consented {
         changes.push(Change::RememberConsent {
             account: session.account.id,
             client: facts.client.key,
-            allowed: Consented::asked_by(request),
+            allowed: Consented::asked_by(request, facts.client),
             at: now,
         });
     }
@@ -271,6 +277,16 @@ fn issue(
     Outcome { changes, verdict: Ok(Next::Deliver { delivery: request.delivery(realm), issue }) }
 }
 
+/// RFC 7519 §4.1.7: the request object of a request that is answered, where it counts once.
+fn spent_object(request: &AuthorizeRequest) -> Option<Change> {
+    let once = request.once.as_ref()?;
+    Some(Change::Spend {
+        what: Spent::RequestObject { client: request.client_id.clone(), jti: Digest::of(once.jti.as_bytes()) },
+        expires: once.until,
+        on_conflict: OAuthError::new(ErrorCode::InvalidRequestObject, "the request object was used before"),
+    })
+}
+
 /// a person without a role that the client is limited to came to use it.
 fn no_access(client: &Client, session: &Session) -> Change {
     Change::Audit(Event {
@@ -285,20 +301,21 @@ fn no_access(client: &Client, session: &Session) -> Change {
 }
 
 /// the person goes back without access: `access_denied` goes to the client, the interaction is spent.
-pub fn turned_away(id: InteractionId, expires: DateTime<Utc>) -> Outcome<Change, Next> {
+pub fn turned_away(id: InteractionId, expires: DateTime<Utc>, request: &AuthorizeRequest) -> Outcome<Change, Next> {
     let spend = Change::SpendInteraction {
         interaction: id,
         expires,
         on_conflict: OAuthError::invalid_request("this sign-in is already completed"),
     };
     let verdict = Err(OAuthError::new(ErrorCode::AccessDenied, "the person may not use this application"));
-    Outcome { changes: vec![spend], verdict }
+    Outcome { changes: [spend].into_iter().chain(spent_object(request)).collect(), verdict }
 }
 
 /// The person refused: `access_denied` goes to the client, the interaction is spent.
 pub fn consent_denied(
     id: InteractionId,
     expires: DateTime<Utc>,
+    request: &AuthorizeRequest,
     client: &Client,
     session: &Session,
 ) -> Outcome<Change, Next> {
@@ -311,15 +328,13 @@ pub fn consent_denied(
         grant: None,
         detail: None,
     };
+    let spend = Change::SpendInteraction {
+        interaction: id,
+        expires,
+        on_conflict: OAuthError::invalid_request("this sign-in is already completed"),
+    };
     Outcome {
-        changes: vec![
-            Change::SpendInteraction {
-                interaction: id,
-                expires,
-                on_conflict: OAuthError::invalid_request("this sign-in is already completed"),
-            },
-            Change::Audit(event),
-        ],
+        changes: [spend].into_iter().chain(spent_object(request)).chain([Change::Audit(event)]).collect(),
         verdict: Err(OAuthError::new(ErrorCode::AccessDenied, "the person refused")),
     }
 }

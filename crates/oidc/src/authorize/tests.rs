@@ -289,7 +289,8 @@ fn a_client_for_others() {
         let recorded = matches!(&outcome.changes[..], [Change::Audit(event)] if event.kind == EventKind::AccessRefused);
         assert_eq!(recorded, turned, "{extra} {held:?}");
     }
-    let Outcome { changes, verdict } = turned_away(InteractionId(Uuid::from_u128(9)), now());
+    let Outcome { changes, verdict } =
+        turned_away(InteractionId(Uuid::from_u128(9)), now(), &parse(&query(""), &client()).unwrap());
     assert!(matches!(&changes[..], [Change::SpendInteraction { .. }]), "{changes:?}");
     assert_eq!(verdict.map_err(|error| error.code).err(), Some(ErrorCode::AccessDenied));
 }

@@ -17,7 +17,7 @@ use url::Url;
 use crate::{
     claims,
     id::{ClientId, ClientKey},
-    policy::{ClientPolicy, RefreshRotation},
+    policy::{ClientPolicy, RefreshRotation, RefreshTokens},
     scope::{OFFLINE_ACCESS, OPENID, Scopes},
     secret::{DerivationKey, Digest, Secret},
     subject::Account,
@@ -168,6 +168,11 @@ impl Client {
         ours && !self.is_public() && self.may_use_grant(GRANT_PASSWORD)
     }
 
+    /// Protocol T6: whether a code gives it a refresh token.
+    pub fn is_given_refresh(&self, offline: bool) -> bool {
+        self.may_use_grant(GRANT_REFRESH) && (offline || self.policy.refresh_tokens == RefreshTokens::Always)
+    }
+
     /// Whether each refresh gives a new token (RFC 9700 §4.14.2: public clients always).
     pub fn rotates(&self) -> bool {
         self.is_public() || self.policy.refresh_rotation == RefreshRotation::On
@@ -203,10 +208,13 @@ impl Client {
                 .is_some_and(|mapping| self.scopes.contains(mapping.scope.as_deref().unwrap_or(OPENID)))
     }
 
-    /// OIDC Core §8.1: what a pairwise subject is the same for: the host of the sector's address, or of the redirect URIs.
+    /// OIDC Core §8.1: what a pairwise subject is the same for: the host of the sector's address, or of the redirect URIs. An
+    /// application on the person's own machine has no host of its own there: it is a sector by itself.
     pub fn sector(&self) -> String {
-        let named = self.metadata.sector_identifier_uri.as_ref().or(self.redirect_uris.first());
-        let host = named.and_then(|uri| Url::parse(uri).ok()).and_then(|url| url.host_str().map(str::to_owned));
+        let on_the_web = |url: &Url| ["http", "https"].contains(&url.scheme()) && !is_loopback_host(url);
+        let named = self.metadata.sector_identifier_uri.as_ref().and_then(|uri| Url::parse(uri).ok());
+        let own = || self.redirect_uris.first().and_then(|uri| Url::parse(uri).ok()).filter(on_the_web);
+        let host = named.or_else(own).and_then(|url| url.host_str().map(str::to_owned));
         host.unwrap_or_else(|| self.id.as_str().to_owned())
     }
 
@@ -293,6 +301,23 @@ mod tests {
         assert!(!client.may_ask_claim("a"), "no scope that releases it");
     }
 
+    /// T6: a refresh token is for who registered the grant type, and by policy only with offline access.
+    #[test]
+    fn who_is_given_refresh_tokens() {
+        for (registered, policy, offline, expected) in [
+            (true, RefreshTokens::Always, false, true),
+            (true, RefreshTokens::Always, true, true),
+            (true, RefreshTokens::Offline, false, false),
+            (true, RefreshTokens::Offline, true, true),
+            (false, RefreshTokens::Always, true, false),
+        ] {
+            let mut client = crate::fixtures::client();
+            client.policy.refresh_tokens = policy;
+            client.grant_types = vec![if registered { GRANT_REFRESH } else { GRANT_CODE }.to_owned()];
+            assert_eq!(client.is_given_refresh(offline), expected, "{registered} {policy:?} {offline}");
+        }
+    }
+
     /// T1: the registered names, and those that show who a client is.
     #[test]
     fn methods_of_authentication() {
@@ -318,6 +343,11 @@ mod tests {
         client.metadata.sector_identifier_uri = Some("https://sector.example:8443/uris".into());
         assert_eq!(client.sector(), "sector.example");
         client.metadata.sector_identifier_uri = None;
+        for own in ["com.example.app://callback", "com.example.app:/cb", "http://127.0.0.1/cb", "http://localhost:1/cb"]
+        {
+            client.redirect_uris = vec![own.into()];
+            assert_eq!(client.sector(), "app", "{own}");
+        }
         client.redirect_uris.clear();
         assert_eq!(client.sector(), "app");
     }

@@ -14,7 +14,7 @@ use super::issue::{Issue, Target};
 use crate::{
     call::Params,
     change::{Change, Event, EventKind, EventResult, NewRefresh, Outcome},
-    client::{Client, GRANT_REFRESH},
+    client::Client,
     error::OAuthError,
     grant::{Grant, GrantState},
     id::{AccountId, GrantId},
@@ -211,7 +211,7 @@ fn redeem(
     (realm, turn): (&Realm, &mut Turn),
 ) -> Outcome<Change, Issue> {
     let mut changes = Vec::new();
-    let refresh = client.may_use_grant(GRANT_REFRESH).then(|| {
+    let refresh = client.is_given_refresh(grant.offline).then(|| {
         let token = turn.secret();
         changes.push(Change::IssueRefresh(NewRefresh {
             grant: grant.id,

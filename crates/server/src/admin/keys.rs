@@ -85,7 +85,12 @@ pub async fn rotate(desk: &Desk, rotate: RotateKeys) -> Result<Vec<KeyView>, Adm
         (Some(name), false) => vec![Alg::parse(name).filter(|alg| alg.is_signing()).ok_or_else(|| unknown(name))?],
         (Some(_), true) => return Err(AdminError::invalid("invalid_request", "all", "Give alg or all, not both.")),
     };
-    provide(desk, &algs).await?;
+    // Where there were none, those that were made just now are all there is to do: nothing signs that was not published.
+    let made = provide(desk, &algs).await?;
+    let algs: Vec<Alg> = algs.into_iter().filter(|alg| !made.contains(alg)).collect();
+    if algs.is_empty() {
+        return list(desk).await;
+    }
     let fresh = make(algs).await?;
     let (mut turn, origin) = (entropy::turn()?, desk.origin.clone());
     let keys = desk
@@ -109,15 +114,15 @@ async fn in_use(store: &Store) -> Result<Vec<Alg>, AdminError> {
 }
 
 /// Makes keys for algorithms that have none yet: one that signs and one that is published ahead. Every node knows them
-/// within a second.
-pub(crate) async fn provide(desk: &Desk, algs: &[Alg]) -> Result<(), AdminError> {
+/// within a second. Answers for which.
+pub(crate) async fn provide(desk: &Desk, algs: &[Alg]) -> Result<Vec<Alg>, AdminError> {
     let known = in_use(&desk.store).await?;
     let wanted: BTreeSet<Alg> = algs.iter().copied().filter(|alg| alg.is_signing()).collect();
     let missing: Vec<Alg> = wanted.into_iter().filter(|alg| !known.contains(alg)).collect();
     if missing.is_empty() {
-        return Ok(());
+        return Ok(missing);
     }
-    let (mut active, next) = (make(missing.clone()).await?, make(missing).await?);
+    let (mut active, next) = (make(missing.clone()).await?, make(missing.clone()).await?);
     for key in &mut active {
         key.state = KeyState::Active;
     }
@@ -132,7 +137,7 @@ pub(crate) async fn provide(desk: &Desk, algs: &[Alg]) -> Result<(), AdminError>
             record(tx, EventKind::KeyCreated, format!("key:{}", made.join(",")), (&mut turn, &origin))
         })
         .await?;
-    Ok(())
+    Ok(missing)
 }
 
 /// Seals every stored key under the newest secret key. What the keys produce does not change; doing it twice changes

@@ -22,6 +22,7 @@ impl MergePatch for ClientChange {
         "first_party",
         "pkce",
         "refresh_rotation",
+        "refresh_tokens",
         "pkce_plain",
         "request_objects",
     ];

@@ -93,6 +93,10 @@ pub(super) async fn for_issuer(
     scope: &str,
 ) -> Result<Option<AccessClaims>, EndpointError> {
     let call = call::read(http, payload).await?;
+    // RFC 9110 §5.3: it is not a list; a proxy before us may have looked at the other one.
+    if http.headers().get_all(header::AUTHORIZATION).count() > 1 {
+        return Err(OAuthError::invalid_request("the Authorization header comes more than once").into());
+    }
     app.store.be_current(entropy::now()).await?;
     let Some(token) = userinfo::bearer(&call)? else { return Ok(None) };
     let client = claimed_client(token.expose());

@@ -40,8 +40,13 @@ pub enum Limit {
     Registration,
     /// Whatever is sensitive, from an address.
     Address,
-    /// Failures at the token, introspection, revocation and userinfo endpoints, from an address for a client.
+    /// Failures to show who one is at the token, introspection, revocation and userinfo endpoints, from an address for a
+    /// client.
     TokenFailures,
+    /// Refusals there of clients that showed who they are.
+    TokenRefusals,
+    /// Authorization requests that are kept here because they are long, or whose object is fetched, from an address.
+    Costly,
 }
 
 impl Limit {
@@ -49,8 +54,8 @@ impl Limit {
         match self {
             Self::SignIn => rates.sign_in,
             Self::Registration => rates.registration,
-            Self::Address => rates.address,
-            Self::TokenFailures => rates.token_failures,
+            Self::Address | Self::Costly => rates.address,
+            Self::TokenFailures | Self::TokenRefusals => rates.token_failures,
         }
     }
 }
@@ -124,7 +129,10 @@ impl Default for Limiter {
 
 impl Limiter {
     fn of(&self, limit: Limit) -> &Cache<(Limit, String), Arc<Bucket>> {
-        if limit == Limit::TokenFailures { &self.failures } else { &self.buckets }
+        match limit {
+            Limit::TokenFailures | Limit::TokenRefusals => &self.failures,
+            _ => &self.buckets,
+        }
     }
 
     /// The bucket of a key. A rate that changed begins with a full one.
@@ -181,6 +189,13 @@ impl App {
         self.limits.take(limit, limit.rate(rates), key)
     }
 
+    /// Counts what costs more than others do, from the caller's address; refuses it where it comes too soon.
+    pub async fn limit_costly(&self, http: &HttpRequest) -> Result<(), Limited> {
+        let config = self.config();
+        let (rates, limit) = (&config.rate_limits, Limit::Costly);
+        if rates.enabled { self.limits.take(limit, limit.rate(rates), address(http)) } else { Ok(()) }
+    }
+
     /// Protocol O3: refuses the try of a password that an application sends where its address failed too often. Counts
     /// nothing: whoever is right may come again.
     pub async fn may_sign_in(&self, http: &HttpRequest) -> Result<(), Limited> {
@@ -203,6 +218,14 @@ impl App {
         let config = self.config();
         let (rates, limit) = (&config.rate_limits, Limit::TokenFailures);
         if rates.enabled { self.limits.look(limit, limit.rate(rates), pair(http, client)) } else { Ok(()) }
+    }
+
+    /// Protocol O3: counts a refusal of a client that showed who it is; where there were too many the refusal becomes this.
+    /// Its good requests pass all the same: whoever makes an application send bad ones shuts nobody out.
+    pub async fn refused(&self, http: &HttpRequest, client: &str) -> Result<(), Limited> {
+        let config = self.config();
+        let (rates, limit) = (&config.rate_limits, Limit::TokenRefusals);
+        if rates.enabled { self.limits.take(limit, limit.rate(rates), pair(http, client)) } else { Ok(()) }
     }
 
     /// Protocol O3: counts a failure.

@@ -29,12 +29,15 @@ const ACCEPTED: &str = "application/oauth-authz-req+jwt, application/jwt, text/p
 /// OIDC Core §3.1.2.1.
 pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
     let result = async {
-        let params = call::read(&http, payload).await?.params;
+        let params = call::read_raw(&http, payload).await?.params;
         params.refuse_repeated(&["client_id"]).map_err(PageError::Request)?;
         let client = match params.get("client_id") {
             Some(id) => app.client(id).await?,
             None => None,
         };
+        if params.get("request_uri").is_some() {
+            app.limit_costly(&http).await?;
+        }
         let request = match read(&app, params, client.as_deref()).await {
             Ok(request) => request,
             Err(AuthorizeError::Page(error)) => return Err(PageError::Request(error)),
@@ -98,7 +101,7 @@ async fn fetch(app: &App, address: &str) -> Result<String, OAuthError> {
 /// it is turned into a GET of ours.
 pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
     let result = async {
-        let params = call::read(&http, payload).await?.params;
+        let params = call::read_raw(&http, payload).await?.params;
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(params.iter());
         Ok(see_other(&format!("/oauth/authorize?{}", query.finish())))

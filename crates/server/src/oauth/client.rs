@@ -146,8 +146,12 @@ where
         result
     }
     .await;
-    if let Err(EndpointError::OAuth(_)) = &result {
-        app.failed(http, &named).await;
+    match &result {
+        Err(EndpointError::OAuth(error)) if asked.authenticated && error.code != ErrorCode::InvalidClient => {
+            app.refused(http, &named).await?;
+        }
+        Err(EndpointError::OAuth(_)) => app.failed(http, &named).await,
+        _ => {}
     }
     result
 }

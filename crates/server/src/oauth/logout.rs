@@ -75,6 +75,7 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
 }
 
 fn end(tx: &mut Tx<'_>, session: &Session, mut turn: Turn, origin: &signet_storage::Origin) -> Result<(), StoreError> {
+    tx.lock_session(session.id)?;
     let event = Event {
         kind: EventKind::SignedOut,
         result: EventResult::Success,

@@ -80,7 +80,8 @@ fn view(app: &App, held: &Held, (session, apis): (&Session, &[Resource]), csrf: 
         let host = url.host_str()?.to_owned();
         Some(url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}")))
     });
-    let administers = held.client.audience() == app.realm().api_audience();
+    let api = app.realm().api_audience();
+    let administers = held.client.audience() == api || held.interaction.request.resources.contains(&api);
     Consent {
         page: Page::plain("Allow access", &app.issuer_host),
         csrf,
@@ -89,7 +90,7 @@ fn view(app: &App, held: &Held, (session, apis): (&Session, &[Resource]), csrf: 
         client_host: host.unwrap_or_else(|| "an app on this device".to_owned()),
         unverified: held.client.source != ClientSource::Admin,
         account: session.username.clone(),
-        scopes: allowed(&Consented::asked_by(&held.interaction.request), administers, apis),
+        scopes: allowed(&Consented::asked_by(&held.interaction.request, &held.client), administers, apis),
         switch_href: held.href("/signin"),
         logo_src: logo(&held.client).map(|(src, _)| src),
         policy_href: web_address(held.client.metadata.policy_uri.as_ref()).map(String::from),

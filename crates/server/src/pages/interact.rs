@@ -80,6 +80,7 @@ async fn begin(
     if text.len() <= SEALED_LIMIT {
         return Ok((text, fresh));
     }
+    app.limit_costly(http).await?;
     let expires = interaction.expires;
     app.store.transaction(move |tx| tx.hold_interaction(id, &sealed, expires)).await?;
     Ok((id.to_string(), fresh))
@@ -180,6 +181,11 @@ pub async fn proceed(
             .transaction(move |tx| {
                 let now = turn.now();
                 let session = tx.session(&handle.digest(), now, now + shared.realm().policy.session_idle)?;
+                // An access token from here is not asked about again, as a code is: the session stays until it is stored.
+                let session = match session {
+                    Some(session) if request.response_type.token && !tx.hold_session(session.id)? => None,
+                    session => session,
+                };
                 let mut consented = Consented::default();
                 if let Some(session) = &session
                     && !client.first_party
@@ -200,8 +206,13 @@ pub async fn proceed(
                             Decision::Continue => Answered::Account,
                             Decision::Allow => Answered::Consent,
                             Decision::Deny => {
-                                let outcome =
-                                    authorize::consent_denied(interaction.id, interaction.expires, &client, session);
+                                let outcome = authorize::consent_denied(
+                                    interaction.id,
+                                    interaction.expires,
+                                    &request,
+                                    &client,
+                                    session,
+                                );
                                 let applied = tx.apply(outcome.changes, &mut turn, &origin)?;
                                 return Ok((Decided::of(applied, outcome.verdict), turn));
                             }

@@ -116,7 +116,8 @@ async fn back(app: &Data<App>, http: &HttpRequest, params: &Params, held: Held) 
             if csrf::check(&shared.csrf_key, known.as_ref(), &parts(&purpose), sent.as_deref()).is_err() {
                 return Ok(Done::Forged);
             }
-            let Outcome { changes, verdict } = authorize::turned_away(held.interaction.id, held.interaction.expires);
+            let Outcome { changes, verdict } =
+                authorize::turned_away(held.interaction.id, held.interaction.expires, &held.interaction.request);
             let applied = tx.apply(changes, &mut turn, &origin)?;
             Ok(match (applied, verdict) {
                 (Ok(()), Err(error)) => Done::Refused(error),

@@ -61,3 +61,32 @@ fn ages_that_are_asked_for() {
     let age = |extra: &str| parse(&query(extra), &client).unwrap().max_age;
     assert_eq!((age(""), age("max_age=0"), age("max_age=601")), (Some(600), Some(0), Some(601)));
 }
+
+/// A1, A3, A10: known parameters hold text, else the application is told; `claims` may be printed over several lines, hints
+/// never fail, unknown ones do not matter.
+#[test]
+fn parameters_hold_text() {
+    for (extra, expected) in [
+        ("nonce=%FF", Some(ErrorCode::InvalidRequest)),
+        ("nonce=a%0Ab", Some(ErrorCode::InvalidRequest)),
+        ("state=a%00", Some(ErrorCode::InvalidRequest)),
+        ("acr_values=%7F", Some(ErrorCode::InvalidRequest)),
+        ("claims=%7B%22userinfo%22%3A%0D%0A%09%7B%7D%7D", None),
+        ("claims=%7B%22userinfo%22%3A%00%7B%7D%7D", Some(ErrorCode::InvalidRequest)),
+        ("login_hint=%FF", None),
+        ("ui_locales=%0A", None),
+        ("claims_locales=%FF", None),
+        ("display=%00", None),
+        ("unknown=%FF", None),
+        ("%FF=1", None),
+        ("nonce=%C3%A9%F0%9F%98%80", None),
+    ] {
+        assert_eq!(redirected(extra), expected, "{extra}");
+    }
+    assert_eq!(parse(&query("login_hint=%FF"), &client()).unwrap().login_hint, None);
+    // What is no text is not sent back either.
+    let Err(AuthorizeError::Redirect(delivery, _)) = parse(&query("state=a%0Ab"), &client()) else {
+        panic!("a refusal")
+    };
+    assert_eq!(delivery.state, None);
+}

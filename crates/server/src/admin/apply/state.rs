@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use signet_oidc::{
     client::ApplicationType,
-    policy::{PkceRule, RefreshRotation, RequestObjects},
+    policy::{PkceRule, RefreshRotation, RefreshTokens, RequestObjects},
 };
 
 use crate::admin::{
@@ -95,6 +95,9 @@ pub struct ClientState {
     /// `on` or `off`.
     #[serde(default)]
     pub refresh_rotation: Option<RefreshRotation>,
+    /// `always` or `offline`.
+    #[serde(default)]
+    pub refresh_tokens: Option<RefreshTokens>,
     /// Whether it may send `plain` challenges.
     #[serde(default)]
     pub pkce_plain: bool,
@@ -128,6 +131,7 @@ impl ClientState {
             default_audience: self.default_audience.clone(),
             pkce: self.pkce,
             refresh_rotation: self.refresh_rotation,
+            refresh_tokens: self.refresh_tokens,
             response_types: self.response_types.clone(),
             pkce_plain: self.pkce_plain,
             request_objects: self.request_objects,

@@ -10,7 +10,7 @@ use signet_oidc::{
         GRANT_IMPLICIT, GRANT_REFRESH, ResponseType, is_local_redirect,
     },
     id::{ClientId, ClientKey},
-    policy::{ClientPolicy, PkceRule, RefreshRotation, RequestObjects},
+    policy::{ClientPolicy, PkceRule, RefreshRotation, RefreshTokens, RequestObjects},
     realm::Realm,
     scope::{self, Scopes},
     secret::Secret,
@@ -33,6 +33,7 @@ pub struct Settings {
     default_audience: Option<String>,
     pkce: PkceRule,
     refresh_rotation: RefreshRotation,
+    refresh_tokens: RefreshTokens,
     pkce_plain: bool,
     request_objects: RequestObjects,
     response_types: Vec<ResponseType>,
@@ -72,6 +73,7 @@ impl Settings {
             default_audience: new.default_audience,
             pkce: new.pkce.unwrap_or_default(),
             refresh_rotation: new.refresh_rotation.unwrap_or_default(),
+            refresh_tokens: new.refresh_tokens.unwrap_or_default(),
         })
     }
 
@@ -89,6 +91,7 @@ impl Settings {
             default_audience: client.default_audience.clone(),
             pkce: client.policy.pkce,
             refresh_rotation: client.policy.refresh_rotation,
+            refresh_tokens: client.policy.refresh_tokens,
             pkce_plain: client.policy.pkce_plain,
             request_objects: client.policy.request_objects,
             response_types: client.response_types.clone(),
@@ -122,6 +125,7 @@ impl Settings {
             default_audience: change.default_audience.unwrap_or(self.default_audience),
             pkce: change.pkce.unwrap_or(self.pkce),
             refresh_rotation: change.refresh_rotation.unwrap_or(self.refresh_rotation),
+            refresh_tokens: change.refresh_tokens.unwrap_or(self.refresh_tokens),
         })
     }
 
@@ -172,6 +176,7 @@ impl Settings {
             ("default_audience", self.default_audience == other.default_audience),
             ("pkce", self.pkce == other.pkce),
             ("refresh_rotation", self.refresh_rotation == other.refresh_rotation),
+            ("refresh_tokens", self.refresh_tokens == other.refresh_tokens),
             ("pkce_plain", self.pkce_plain == other.pkce_plain),
             ("request_objects", self.request_objects == other.request_objects),
             ("response_types", self.response_types == other.response_types),
@@ -250,6 +255,7 @@ impl Settings {
                 pkce: self.pkce,
                 pkce_plain: self.pkce_plain,
                 refresh_rotation: self.refresh_rotation,
+                refresh_tokens: self.refresh_tokens,
                 request_objects: self.request_objects,
                 ..client.policy
             },

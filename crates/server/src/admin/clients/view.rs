@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use signet_oidc::{
     client::{ApplicationType, Client, ClientAuth, ClientMetadata, ClientSecret, ClientSource, ResponseType},
-    policy::{PkceRule, RefreshRotation, RequestObjects},
+    policy::{PkceRule, RefreshRotation, RefreshTokens, RequestObjects},
     secret::{Digest, Secret},
 };
 use signet_storage::clients::ClientRecord;
@@ -45,6 +45,9 @@ pub struct NewClient {
     /// `on` when not given, or `off`. Tokens of public clients rotate all the same.
     #[schema(value_type = Option<String>)]
     pub refresh_rotation: Option<RefreshRotation>,
+    /// `always` when not given, or `offline`: whether a code gives a refresh token without `offline_access` too.
+    #[schema(value_type = Option<String>)]
+    pub refresh_tokens: Option<RefreshTokens>,
     /// Whether it may send `plain` challenges.
     pub pkce_plain: bool,
     /// `merge` when not given, or `exclusive`: whether parameters beside a request object count.
@@ -113,6 +116,10 @@ pub struct ClientChange {
     #[schema(value_type = String)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh_rotation: Option<RefreshRotation>,
+    /// `always` or `offline`.
+    #[schema(value_type = String)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_tokens: Option<RefreshTokens>,
     /// Whether it may send `plain` challenges.
     #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -174,6 +181,9 @@ pub struct ClientView {
     /// `on` or `off`.
     #[schema(value_type = String)]
     pub refresh_rotation: RefreshRotation,
+    /// `always` or `offline`.
+    #[schema(value_type = String)]
+    pub refresh_tokens: RefreshTokens,
     /// Whether it may send `plain` challenges.
     pub pkce_plain: bool,
     /// `merge` or `exclusive`.
@@ -232,6 +242,7 @@ impl ClientView {
             default_audience: client.default_audience.clone(),
             pkce: client.policy.pkce,
             refresh_rotation: client.policy.refresh_rotation,
+            refresh_tokens: client.policy.refresh_tokens,
             pkce_plain: client.policy.pkce_plain,
             request_objects: client.policy.request_objects,
             metadata: client.metadata.clone(),

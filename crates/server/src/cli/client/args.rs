@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use signet_oidc::{
     client::ApplicationType,
-    policy::{PkceRule, RefreshRotation, RequestObjects},
+    policy::{PkceRule, RefreshRotation, RefreshTokens, RequestObjects},
 };
 
 use crate::admin::clients::{ClientChange, NewClient};
@@ -49,6 +49,9 @@ pub struct CreateClient {
     /// Whether each use of a refresh token gives a new one; with a public client it does all the same.
     #[arg(long, value_enum, default_value_t)]
     refresh_rotation: Rotation,
+    /// Whether a code gives a refresh token without `offline_access` too.
+    #[arg(long, value_enum, default_value_t)]
+    refresh_tokens: Tokens,
     /// Whether it may send `plain` challenges.
     #[arg(long)]
     pkce_plain: bool,
@@ -109,6 +112,9 @@ pub struct UpdateClient {
     /// Whether each use of a refresh token gives a new one.
     #[arg(long, value_enum)]
     refresh_rotation: Option<Rotation>,
+    /// Whether a code gives a refresh token without `offline_access` too.
+    #[arg(long, value_enum)]
+    refresh_tokens: Option<Tokens>,
     /// Whether it may send `plain` challenges.
     #[arg(long, value_name = "BOOL")]
     pkce_plain: Option<bool>,
@@ -147,6 +153,16 @@ pub enum Rotation {
     On,
     /// The token stays.
     Off,
+}
+
+/// When a code gives a refresh token.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub enum Tokens {
+    /// Always, where the client has the grant type.
+    #[default]
+    Always,
+    /// Only with `offline_access`.
+    Offline,
 }
 
 /// How a request object and the parameters beside it go together.
@@ -206,6 +222,15 @@ impl From<Rotation> for RefreshRotation {
     }
 }
 
+impl From<Tokens> for RefreshTokens {
+    fn from(tokens: Tokens) -> Self {
+        match tokens {
+            Tokens::Always => Self::Always,
+            Tokens::Offline => Self::Offline,
+        }
+    }
+}
+
 impl From<CreateClient> for NewClient {
     fn from(create: CreateClient) -> Self {
         Self {
@@ -221,6 +246,7 @@ impl From<CreateClient> for NewClient {
             default_audience: create.audience,
             pkce: Some(create.pkce.into()),
             refresh_rotation: Some(create.refresh_rotation.into()),
+            refresh_tokens: Some(create.refresh_tokens.into()),
             response_types: some(create.response_types),
             pkce_plain: create.pkce_plain,
             request_objects: Some(create.request_objects.into()),
@@ -250,6 +276,7 @@ impl From<UpdateClient> for ClientChange {
             default_audience: update.audience.map(Some).or_else(|| cleared(Clear::Audience).then_some(None)),
             pkce: update.pkce.map(Into::into),
             refresh_rotation: update.refresh_rotation.map(Into::into),
+            refresh_tokens: update.refresh_tokens.map(Into::into),
             response_types: some(update.response_types),
             pkce_plain: update.pkce_plain,
             request_objects: update.request_objects.map(Into::into),

@@ -96,7 +96,8 @@ fn view(
         scopes: {
             let about = named(&one.allowed.resources, one.default_audience.as_ref());
             let apis: Vec<_> = apis.iter().filter(|api| about.contains(&api.identifier)).cloned().collect();
-            allowed(&one.allowed, one.default_audience.as_ref() == Some(&own_api), &apis)
+            let administers = about.contains(&own_api);
+            allowed(&one.allowed, administers, &apis)
         },
         since: day(one.given_at),
         since_machine: one.given_at.format("%Y-%m-%d").to_string(),
