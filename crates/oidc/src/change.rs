@@ -273,6 +273,22 @@ events! {
         ClientEnabled = "client.enabled", success;
         /// A client was given a new secret.
         ClientSecretRotated = "client.secret_rotated", success;
+        /// A client registered itself; the detail names the initial access token it came with.
+        ClientRegistered = "client_registration.created", success;
+        /// A client that had registered itself changed its registration; the detail names what.
+        ClientRegistrationUpdated = "client_registration.updated", success;
+        /// A client that had registered itself removed itself, with all it had been given.
+        ClientRegistrationDeleted = "client_registration.deleted", success;
+        /// A client's registration of itself, or a change of it, was refused; the detail is the error's code.
+        ClientRegistrationRefused = "client_registration.refused", refused;
+        /// A client that had registered itself was removed: nobody had used it for as long as the settings say.
+        ClientRegistrationExpired = "client_registration.expired", success;
+        /// An initial access token was made, with which clients may register themselves.
+        RegistrationTokenCreated = "registration_token.created", success;
+        /// An initial access token was used for the last time that it allowed.
+        RegistrationTokenUsedUp = "registration_token.used_up", success;
+        /// An initial access token was deleted.
+        RegistrationTokenDeleted = "registration_token.deleted", success;
         /// An API was registered.
         ResourceCreated = "resource.created", success;
         /// An API's registration was changed; the detail names what.

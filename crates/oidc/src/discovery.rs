@@ -28,7 +28,7 @@ pub fn document(realm: &Realm, acr_values: &[&str]) -> Value {
         JweEnc::ALL.iter().map(|enc| enc.as_str()).collect::<Vec<_>>(),
     );
     let assertions: Vec<&str> = Alg::ACCEPTED.into_iter().chain(Alg::MAC).map(Alg::as_str).collect();
-    json!({
+    let mut document = json!({
         "issuer": realm.issuer,
         "authorization_endpoint": realm.url("/oauth/authorize"),
         "token_endpoint": realm.url("/oauth/token"),
@@ -66,7 +66,12 @@ pub fn document(realm: &Realm, acr_values: &[&str]) -> Value {
         "require_request_uri_registration": true,
         "request_object_signing_alg_values_supported": names([Alg::None].into_iter().chain(Alg::ACCEPTED)),
         "authorization_response_iss_parameter_supported": true,
-    })
+    });
+    // Protocol D3: only where somebody may.
+    if let Some(members) = document.as_object_mut().filter(|_| realm.clients_register) {
+        members.insert("registration_endpoint".to_owned(), json!(realm.url("/oauth/register")));
+    }
+    document
 }
 
 fn names(algs: impl Iterator<Item = Alg>) -> Vec<&'static str> {
@@ -86,7 +91,7 @@ mod tests {
     /// D1, D2: the issuer to the letter, its endpoints below it, the algorithms by their registered names.
     #[test]
     fn the_document() {
-        let closed = Realm { registration_open: false, ..realm() };
+        let closed = Realm { registration_open: false, clients_register: false, ..realm() };
         let (document, closed) = (document(&realm(), &["1", "2"]), document(&closed, &[]));
         assert_eq!(document["issuer"], "https://op.example");
         assert_eq!(document["token_endpoint"], "https://op.example/oauth/token");
@@ -95,6 +100,8 @@ mod tests {
         for (document, create) in [(&document, true), (&closed, false)] {
             assert_eq!(texts(document, "prompt_values_supported").contains(&"create".to_owned()), create);
         }
+        assert_eq!(document["registration_endpoint"], "https://op.example/oauth/register");
+        assert_eq!(closed.get("registration_endpoint"), None);
         let signs = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
         assert_eq!(texts(&document, "userinfo_signing_alg_values_supported"), signs);
         assert_eq!(texts(&document, "id_token_signing_alg_values_supported"), [&signs[..], &["none"]].concat());

@@ -25,6 +25,8 @@ pub enum ErrorCode {
     InvalidRequestUri,
     InvalidRequestObject,
     UnmetAuthenticationRequirements,
+    InvalidRedirectUri,
+    InvalidClientMetadata,
     InvalidToken,
     InsufficientScope,
     ServerError,
@@ -32,7 +34,7 @@ pub enum ErrorCode {
 }
 
 /// Code, wire string and HTTP status where the answer is not a redirect.
-const TABLE: [(ErrorCode, &str, u16); 23] = [
+const TABLE: [(ErrorCode, &str, u16); 25] = [
     (ErrorCode::InvalidRequest, "invalid_request", 400),
     (ErrorCode::InvalidClient, "invalid_client", 401),
     (ErrorCode::InvalidGrant, "invalid_grant", 400),
@@ -52,6 +54,8 @@ const TABLE: [(ErrorCode, &str, u16); 23] = [
     (ErrorCode::InvalidRequestUri, "invalid_request_uri", 400),
     (ErrorCode::InvalidRequestObject, "invalid_request_object", 400),
     (ErrorCode::UnmetAuthenticationRequirements, "unmet_authentication_requirements", 400),
+    (ErrorCode::InvalidRedirectUri, "invalid_redirect_uri", 400),
+    (ErrorCode::InvalidClientMetadata, "invalid_client_metadata", 400),
     (ErrorCode::InvalidToken, "invalid_token", 401),
     (ErrorCode::InsufficientScope, "insufficient_scope", 403),
     (ErrorCode::ServerError, "server_error", 500),
@@ -131,6 +135,8 @@ mod tests {
             (ErrorCode::InvalidClient, "invalid_client", 401),
             (ErrorCode::InvalidGrant, "invalid_grant", 400),
             (ErrorCode::AccessDenied, "access_denied", 403),
+            (ErrorCode::InvalidRedirectUri, "invalid_redirect_uri", 400),
+            (ErrorCode::InvalidClientMetadata, "invalid_client_metadata", 400),
             (ErrorCode::InvalidToken, "invalid_token", 401),
             (ErrorCode::InsufficientScope, "insufficient_scope", 403),
             (ErrorCode::TemporarilyUnavailable, "temporarily_unavailable", 503),

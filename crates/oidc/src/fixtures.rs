@@ -39,6 +39,7 @@ pub(crate) fn realm() -> Realm {
         issuer: "https://op.example".into(),
         development: false,
         registration_open: true,
+        clients_register: true,
         policy: Policy::default(),
     }
 }

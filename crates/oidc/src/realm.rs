@@ -13,6 +13,8 @@ pub struct Realm {
     pub development: bool,
     /// Whether people may register by themselves.
     pub registration_open: bool,
+    /// Whether clients may register themselves.
+    pub clients_register: bool,
     /// Lifetimes and defaults.
     pub policy: Policy,
 }

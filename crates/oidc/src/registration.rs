@@ -1,11 +1,26 @@
 //! What a registration may say (OIDC Registration §2, RFC 7591 §2; protocol R3): each member on its own, and how members go
-//! together. Administration and self-registration ask here.
+//! together. Administration and self-registration ask here. What a client says of itself is read by [`Wanted`].
 
+mod addresses;
+mod dynamic;
+mod information;
+pub mod json;
+mod language;
+mod sector;
+mod wanted;
+
+pub use information::{Information, path};
+pub use sector::Sector;
+pub use wanted::{Identity, Wanted};
+
+use serde_json::Value;
 use url::Url;
 
+use self::addresses::address;
 use crate::{
     claims,
-    client::{Client, ClientAuth, GRANT_PASSWORD, SubjectType, is_loopback_host},
+    client::{Client, ClientAuth, ClientMetadata, GRANT_PASSWORD, SubjectType},
+    error::{ErrorCode, OAuthError},
     jose::{Alg, Encryption, JweAlg, JweEnc, Recipient, jwks::ClientKeys},
 };
 
@@ -23,13 +38,23 @@ fn wrong<T>(member: &'static str, message: impl Into<String>) -> Result<T, Wrong
     Err(Wrong { member, message: message.into() })
 }
 
+/// RFC 7591 §3.2.2: the refusal of a member, in the plain ASCII of an error description.
+pub fn refusal(member: &str, message: &str) -> OAuthError {
+    let code = if member == "redirect_uris" { ErrorCode::InvalidRedirectUri } else { ErrorCode::InvalidClientMetadata };
+    let plain = message.chars().filter(|c| (' '..='~').contains(c) && !matches!(c, '"' | '\\')).take(400);
+    OAuthError { code, description: plain.collect::<String>().into() }
+}
+
 type Check = fn(&Client) -> Result<(), Wrong>;
 
 /// In this order; the first that does not hold is told.
-const CHECKS: [Check; 12] = [
+const CHECKS: [Check; 16] = [
     response_types_fit_grant_types,
     passwords_are_for_our_own,
-    addresses_are_addresses,
+    addresses::addresses_are_addresses,
+    addresses::logout_addresses,
+    addresses::languages,
+    text_is_plain,
     keys_are_given_once,
     keys_are_there_where_needed,
     signature_algorithms_are_served,
@@ -39,6 +64,7 @@ const CHECKS: [Check; 12] = [
     request_uris_are_fetchable,
     lists_are_short,
     custom_claims_are_its_own,
+    dynamic::check,
 ];
 
 /// Every check of what has no column of its own, and of how members go together.
@@ -72,34 +98,6 @@ fn passwords_are_for_our_own(client: &Client) -> Result<(), Wrong> {
             "grant_types",
             "password is for first-party clients with a secret or key that an administrator makes.",
         );
-    }
-    Ok(())
-}
-
-/// Absolute, and https unless on this machine.
-fn address(member: &'static str, value: Option<&str>) -> Result<(), Wrong> {
-    let Some(value) = value else { return Ok(()) };
-    let good = value.len() <= 2_000
-        && value.bytes().all(|byte| byte.is_ascii_graphic())
-        && Url::parse(value).is_ok_and(|url| {
-            let private = !url.username().is_empty() || url.password().is_some();
-            !private && (url.scheme() == "https" || url.scheme() == "http" && is_loopback_host(&url))
-        });
-    if good { Ok(()) } else { wrong(member, format!("{value:?}: use an https address.")) }
-}
-
-fn addresses_are_addresses(client: &Client) -> Result<(), Wrong> {
-    let metadata = &client.metadata;
-    for (member, value) in [
-        ("jwks_uri", &metadata.jwks_uri),
-        ("sector_identifier_uri", &metadata.sector_identifier_uri),
-        ("initiate_login_uri", &metadata.initiate_login_uri),
-        ("client_uri", &metadata.client_uri),
-        ("logo_uri", &metadata.logo_uri),
-        ("policy_uri", &metadata.policy_uri),
-        ("tos_uri", &metadata.tos_uri),
-    ] {
-        address(member, value.as_deref())?;
     }
     Ok(())
 }
@@ -210,6 +208,26 @@ fn pairwise_has_one_sector(client: &Client) -> Result<(), Wrong> {
 /// OIDC Core §6.2: a fragment, where there is one, tells versions of the content apart.
 fn request_uris_are_fetchable(client: &Client) -> Result<(), Wrong> {
     client.metadata.request_uris.iter().try_for_each(|uri| address("request_uris", Some(uri)))
+}
+
+/// Text without control characters, wherever it stands: pages show some of it, and the database takes no NUL.
+fn text_is_plain(client: &Client) -> Result<(), Wrong> {
+    fn plain(value: &Value) -> bool {
+        let text = |text: &str| !text.chars().any(char::is_control);
+        match value {
+            Value::String(value) => text(value),
+            Value::Array(list) => list.iter().all(plain),
+            Value::Object(members) => members.iter().all(|(name, value)| text(name) && plain(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => true,
+        }
+    }
+    let Ok(Value::Object(members)) = serde_json::to_value(&client.metadata) else {
+        return wrong("metadata", "What is given cannot be stored.");
+    };
+    match ClientMetadata::members().iter().find(|name| members.get(**name).is_some_and(|value| !plain(value))) {
+        Some(member) => wrong(member, "Leave out control characters."),
+        None => Ok(()),
+    }
 }
 
 fn lists_are_short(client: &Client) -> Result<(), Wrong> {
