@@ -10,15 +10,15 @@ use arc_swap::ArcSwap;
 use moka::sync::Cache;
 use signet_identity::{UserId, password::PasswordPolicy};
 use signet_oidc::{
-    client::Client,
-    id::ClientId,
+    client::{Client, ClientSource},
+    id::{ClientId, ClientKey},
     jose::{Keyring, KeyringError},
     realm::Realm,
     resource::{Api, Apis},
     secret::DerivationKey,
     token::Target,
 };
-use signet_storage::{Store, StoreError, Tx, keys::Derivation, seal::Purpose};
+use signet_storage::{Store, StoreError, Tx, keys::Derivation, registrations::USE_NOTED, seal::Purpose};
 
 use crate::{
     audit::queue::AuditQueue,
@@ -26,6 +26,7 @@ use crate::{
     config::Config,
     guard::{access::Permissions, cookies::CookieNames, proxy::TrustedProxies, rate_limits::Limiter},
     hashing::Hasher,
+    oauth::register::Registrar,
     outbound::{Outbound, key_sets::KeySets},
     reload::Hooks,
     startup,
@@ -81,6 +82,10 @@ pub struct App {
     forgotten: AtomicU64,
     /// Whose a subject is; a subject never changes hands.
     people: Cache<String, UserId>,
+    /// Bounds what clients that register themselves take up.
+    pub registrar: Registrar,
+    /// Clients whose use was noted a short while ago.
+    used: Cache<ClientKey, ()>,
 }
 
 /// What may change while the program runs, all of it at once.
@@ -155,6 +160,8 @@ impl App {
             tls: parts.tls,
             published: ArcSwap::from_pointee(published),
             people: Cache::new(50_000),
+            registrar: Registrar::default(),
+            used: Cache::builder().max_capacity(50_000).time_to_live(USE_NOTED.to_std().unwrap_or_default()).build(),
             apis: Cache::builder().max_capacity(10_000).time_to_live(std::time::Duration::from_mins(1)).build(),
             clients: Cache::builder().max_capacity(10_000).time_to_live(std::time::Duration::from_mins(1)).build(),
             audit: AuditQueue::default(),
@@ -194,7 +201,8 @@ impl App {
         let old = self.realm();
         let realm = startup::realm(&config, old.id);
         self.proxies.store(Arc::new(TrustedProxies::new(config.proxy.trusted.clone())));
-        let registers = old.registration_open != realm.registration_open;
+        let who = |realm: &Realm| (realm.registration_open, realm.clients_register);
+        let registers = who(&old) != who(&realm);
         let realm = Arc::new(realm);
         self.live.store(Arc::new(Live { config, realm: Arc::clone(&realm) }));
         if registers {
@@ -302,6 +310,21 @@ impl App {
             self.people.insert(subject.to_owned(), user);
         }
         Ok(found)
+    }
+
+    /// Notes that a client is used, which keeps one that registered itself. Once in an hour, and in a task of its own:
+    /// nobody waits for it.
+    pub fn note_use(&self, client: &Client) {
+        if client.source != ClientSource::Dynamic || self.used.contains_key(&client.key) {
+            return;
+        }
+        self.used.insert(client.key, ());
+        let (store, key, now) = (self.store.clone(), client.key, crate::entropy::now());
+        tokio::spawn(async move {
+            if let Err(error) = store.transaction(move |tx| tx.note_client_use(key, now)).await {
+                tracing::warn!(%error, "the use of a client was not noted");
+            }
+        });
     }
 
     /// Forgets a client that changed.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::{
     HttpMessage, HttpRequest,
     http::{Method, header},
-    web::{Data, Payload},
+    web::{Bytes, Data, Payload},
 };
 use signet_oidc::{Call, Params, call::is_text};
 use signet_storage::Origin;
@@ -29,6 +29,9 @@ pub enum BadInput {
     /// Not a form.
     #[error("send the parameters as application/x-www-form-urlencoded")]
     NotAForm,
+    /// Not JSON by its type.
+    #[error("send the body as application/json")]
+    NotJson,
     /// Too many parameters.
     #[error("the request has more than 200 parameters")]
     TooMany,
@@ -52,6 +55,7 @@ impl BadInput {
         match self {
             Self::TooLarge => "request_too_large",
             Self::NotAForm => "not_a_form",
+            Self::NotJson => "not_json",
             Self::TooMany => "too_many_parameters",
             Self::NotText => "not_text",
             Self::Encoded => "encoded",
@@ -64,7 +68,7 @@ impl BadInput {
     pub fn status(self) -> u16 {
         match self {
             Self::TooLarge => 413,
-            Self::NotAForm | Self::Encoded => 415,
+            Self::NotAForm | Self::NotJson | Self::Encoded => 415,
             Self::TooSlow => 408,
             Self::TooMany | Self::NotText | Self::Incomplete => 400,
         }
@@ -84,16 +88,7 @@ pub async fn read(request: &HttpRequest, payload: Payload) -> Result<Call, BadIn
 /// A1, A3) unknown parameters do not matter, and the others' errors go to the application.
 pub async fn read_raw(request: &HttpRequest, payload: Payload) -> Result<Call, BadInput> {
     let params = if request.method() == Method::POST {
-        let body =
-            match tokio::time::timeout(body_patience(request), payload.to_bytes_limited(body_limit(request))).await {
-                Err(_) => return Err(BadInput::TooSlow),
-                Ok(Err(_)) => return Err(BadInput::TooLarge),
-                Ok(Ok(Err(_))) => return Err(BadInput::Incomplete),
-                Ok(Ok(Ok(body))) => body,
-            };
-        if is_encoded(request) {
-            return Err(BadInput::Encoded);
-        }
+        let body = body(request, payload).await?;
         if !body.is_empty() && !is_of_type(request, &["application/x-www-form-urlencoded"]) {
             return Err(BadInput::NotAForm);
         }
@@ -114,6 +109,24 @@ pub async fn read_raw(request: &HttpRequest, payload: Payload) -> Result<Call, B
         peer: client_address(request),
         certificate: None,
     })
+}
+
+/// The body, within its limits.
+async fn body(request: &HttpRequest, payload: Payload) -> Result<Bytes, BadInput> {
+    let read = tokio::time::timeout(body_patience(request), payload.to_bytes_limited(body_limit(request))).await;
+    let body = match read {
+        Err(_) => return Err(BadInput::TooSlow),
+        Ok(Err(_)) => return Err(BadInput::TooLarge),
+        Ok(Ok(Err(_))) => return Err(BadInput::Incomplete),
+        Ok(Ok(Ok(body))) => body,
+    };
+    if is_encoded(request) { Err(BadInput::Encoded) } else { Ok(body) }
+}
+
+/// A body that says it is JSON.
+pub async fn json(request: &HttpRequest, payload: Payload) -> Result<Bytes, BadInput> {
+    let body = body(request, payload).await?;
+    if is_of_type(request, &["application/json"]) { Ok(body) } else { Err(BadInput::NotJson) }
 }
 
 /// Whether the body is of one of these types. RFC 9110 §8.3.1: their case does not matter, nor do parameters.

@@ -143,15 +143,7 @@ async fn run(app: Data<App>, http: HttpRequest, command: Json<Command>) -> HttpR
         Ok(origin) => origin,
         Err(refusal) => return answer(&refusal),
     };
-    let desk = Desk {
-        store: app.store.clone(),
-        realm: app.realm().as_ref().clone(),
-        hasher: app.hasher.clone(),
-        passwords: app.passwords,
-        origin,
-        audit: crate::audit::Settings::of(&app.config()),
-        held: None,
-    };
+    let desk = Desk::of(&app, origin, None);
     answer(&command::run(&desk, command.into_inner()).await)
 }
 

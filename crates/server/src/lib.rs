@@ -23,5 +23,6 @@ pub mod reload;
 pub mod routes;
 pub mod serve;
 pub mod startup;
+mod sweep;
 pub mod telemetry;
 pub mod tls;

@@ -4,11 +4,11 @@
 //! handler cannot stand on a line without its requirement, and the guard runs before each.
 
 use crate::{
-    api::{self as rest, audit, clients, consents, docs, keys, resources, roles, users},
+    api::{self as rest, audit, clients, consents, docs, keys, registration_tokens, resources, roles, users},
     guard::route::{
         Audience::Issuer, Headers, Line, Service, api, delete, endpoint, get, install, page, patch, post, put,
     },
-    oauth::{authorize, discovery, introspect, logout, revoke, token, userinfo},
+    oauth::{authorize, discovery, introspect, logout, register as own_registration, revoke, token, userinfo},
     pages::{
         self,
         account::{activity, applications},
@@ -78,6 +78,22 @@ pub fn map() -> Vec<Service> {
         // For servers, which authenticate: no script of a page has what it takes.
         endpoint("/oauth/introspect", strict, [post(introspect::post).public().writes(&["token.refused"])]),
         endpoint("/oauth/revoke", cors, [post(revoke::post).public().writes(&["token.revoked", "token.refused"])]),
+        endpoint("/oauth/register", strict, [post(own_registration::post).public().writes(REGISTRATION)]),
+        endpoint(
+            "/oauth/register/{client_id}",
+            strict,
+            [
+                get(own_registration::get).public().writes(&["client_registration.refused"]),
+                put(own_registration::put).public().writes(&[
+                    "client_registration.updated",
+                    "client_registration.refused",
+                    "key.created",
+                ]),
+                delete(own_registration::delete)
+                    .public()
+                    .writes(&["client_registration.deleted", "client_registration.refused"]),
+            ],
+        ),
         endpoint("/oauth/jwks", cors, [get(discovery::jwks).public()]),
         page(
             "/oauth/logout",
@@ -138,6 +154,20 @@ fn administration() -> Vec<Service> {
                 put(roles::assign_to_client).needs("role:assign").writes(&["role.assigned"]).body_limit(FEW),
                 delete(roles::take_from_client).needs("role:assign").writes(&["role.removed"]),
             ],
+        ),
+        api(
+            "/api/v1/admin/registration-tokens",
+            [
+                get(registration_tokens::list).needs("client:read"),
+                post(registration_tokens::create)
+                    .needs("client:create")
+                    .writes(&["registration_token.created"])
+                    .body_limit(FEW),
+            ],
+        ),
+        api(
+            "/api/v1/admin/registration-tokens/{id}",
+            [delete(registration_tokens::delete).needs("client:delete").writes(&["registration_token.deleted"])],
         ),
         api(
             "/api/v1/admin/resources",
@@ -229,6 +259,8 @@ const LINK: &[&str] = &["sign_in_link.used", "sign_in_link.refused"];
 const REGISTER: &[&str] = &["account.registered"];
 const CODE: &[&str] = &["code.issued", "tokens.issued", "access.refused"];
 const CONSENT: &[&str] = &["consent.given", "consent.denied", "access.refused"];
+const REGISTRATION: &[&str] =
+    &["client_registration.created", "client_registration.refused", "registration_token.used_up", "key.created"];
 const LOGOUT: &[&str] = &["session.ended"];
 const TOKEN: &[&str] = &[
     "code.redeemed",

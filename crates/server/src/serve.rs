@@ -8,7 +8,6 @@ use std::{
 };
 
 use actix_web::{App as ActixApp, HttpServer, middleware::from_fn, web::Data};
-use signet_storage::sweep::{BATCH, Sweep};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
@@ -16,12 +15,13 @@ use crate::{
     audit, channel,
     cli::output,
     config::Config,
-    control, entropy,
+    control,
     guard::{connections::Connections, headers, limits},
     outbound::{Outbound, SetupError},
     playground::{Playground, PlaygroundError, registration},
     reload, routes,
     startup::{self, FirstAdministrator, Migrate, Opened, StartError},
+    sweep,
     telemetry::{Telemetry, health::Phase, logs::LogHandle, panics, request},
     tls::{Files, Tls, TlsError},
 };
@@ -253,7 +253,7 @@ pub(crate) async fn close(opened: Opened) {
 
 /// What runs beside the requests.
 fn jobs(app: &Data<App>, opened: &Opened) -> Vec<tokio::task::JoinHandle<()>> {
-    let mut jobs = vec![actix_web::rt::spawn(sweep(app.clone()))];
+    let mut jobs = vec![actix_web::rt::spawn(sweep::run(app.clone()))];
     if let Some(tls) = &app.tls {
         jobs.push(actix_web::rt::spawn(watch(Arc::clone(tls))));
     }
@@ -275,29 +275,6 @@ async fn watch(tls: Arc<Tls>) {
         tick.tick().await;
         let tls = Arc::clone(&tls);
         let _ = tokio::task::spawn_blocking(move || tls.reload_changed()).await;
-    }
-}
-
-/// Expired rows and revocations go, once a minute.
-async fn sweep(app: Data<App>) {
-    let mut tick = tokio::time::interval(Duration::from_mins(1));
-    loop {
-        tick.tick().await;
-        let now = entropy::now();
-        app.store.sweep_revocations(now);
-        for what in Sweep::ALL {
-            // Until a batch is short; each is a transaction of its own, so that one that fails holds up no other.
-            loop {
-                match app.store.transaction(move |tx| tx.sweep(what, now)).await {
-                    Ok(BATCH) => tokio::task::yield_now().await,
-                    Ok(_) => break,
-                    Err(error) => {
-                        tracing::warn!(%error, ?what, "expired rows were not swept");
-                        break;
-                    }
-                }
-            }
-        }
     }
 }
 

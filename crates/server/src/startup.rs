@@ -34,7 +34,10 @@ use signet_storage::{
 use zeroize::Zeroizing;
 
 use crate::{
-    config::{self, Config, settings::Accounts},
+    config::{
+        self, Config,
+        settings::{Accounts, Clients},
+    },
     entropy,
     hashing::Hasher,
     pages::register::new_user,
@@ -220,6 +223,7 @@ pub fn realm(config: &Config, id: RealmId) -> Realm {
         issuer: config.issuer.clone(),
         development: config.development,
         registration_open: matches!(config.accounts(), Accounts::Open | Accounts::Domains),
+        clients_register: config.registration.clients != Clients::Off,
         policy: config.policy(),
     }
 }

@@ -22,7 +22,7 @@ use crate::{
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = clients)]
-struct ClientRow {
+pub(crate) struct ClientRow {
     id: i64,
     client_id: String,
     name: String,
@@ -75,7 +75,7 @@ const TOKENS_LIVE: Duration = Duration::minutes(62);
 const CHANGE_TOLD: Duration = Duration::days(1);
 
 impl ClientRow {
-    fn into_record(self, sealer: &Sealer) -> Result<ClientRecord, StoreError> {
+    pub(crate) fn into_record(self, sealer: &Sealer) -> Result<ClientRecord, StoreError> {
         let (created_at, updated_at) = (self.created_at, self.updated_at);
         Ok(ClientRecord { client: self.into_domain(sealer)?, created_at, updated_at })
     }

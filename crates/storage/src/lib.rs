@@ -24,6 +24,7 @@ mod people;
 pub mod pool;
 mod profiles;
 mod refresh_tokens;
+pub mod registrations;
 pub mod resources;
 pub mod roles;
 pub mod rotation;

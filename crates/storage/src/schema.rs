@@ -36,6 +36,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    initial_access_tokens (realm_id, id) {
+        realm_id -> Int8,
+        id -> Uuid,
+        hash -> Bytea,
+        note -> Text,
+        uses_left -> Int4,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        created_by -> Text,
+    }
+}
+
+diesel::table! {
     resources (id) {
         id -> Int8,
         realm_id -> Int8,
@@ -267,6 +280,7 @@ diesel::joinable!(refresh_tokens -> grants (grant_id));
 diesel::allow_tables_to_appear_in_same_query!(
     realms,
     clients,
+    initial_access_tokens,
     resources,
     users,
     roles,

@@ -5,11 +5,15 @@ use diesel::{
     RunQueryDsl,
     sql_types::{Bool, Int8, Timestamptz},
 };
+use signet_oidc::{Turn, change::EventKind};
 
 use crate::{error::StoreError, store::Tx};
 
 /// The most rows that one statement takes; it stays well under 50 ms.
 pub const BATCH: usize = 200;
+
+/// The most clients that go in one transaction, each with what it was given and its audit row.
+pub const CLIENTS: i64 = 20;
 
 /// What is swept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,11 +32,13 @@ pub enum Sweep {
     SignInLinks,
     /// Identifiers that count once, a day after their end.
     Spent,
+    /// Tokens to register with, a day after their end.
+    InitialAccessTokens,
 }
 
 impl Sweep {
     /// Everything, tokens before what they hang on.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Interactions,
         Self::Notices,
         Self::RefreshTokens,
@@ -40,6 +46,7 @@ impl Sweep {
         Self::Sessions,
         Self::Spent,
         Self::SignInLinks,
+        Self::InitialAccessTokens,
     ];
 
     fn statement(self) -> &'static str {
@@ -66,6 +73,10 @@ impl Sweep {
                 "DELETE FROM sign_in_links WHERE ctid = ANY \
                  (ARRAY(SELECT ctid FROM sign_in_links WHERE expires_at < $1 - interval '1 day' LIMIT 200))"
             }
+            Self::InitialAccessTokens => {
+                "DELETE FROM initial_access_tokens WHERE ctid = ANY (ARRAY(SELECT ctid FROM initial_access_tokens \
+                 WHERE expires_at < $1 - interval '1 day' LIMIT 200))"
+            }
             Self::Spent => {
                 "DELETE FROM spent_default WHERE ctid = ANY (ARRAY(SELECT ctid FROM spent_default \
                  WHERE expires_on < ($1 - interval '1 day')::date LIMIT 200))"
@@ -83,12 +94,32 @@ struct Elected {
 impl Tx<'_> {
     /// One batch, if no other node is at it. Answers how many rows went; fewer than [`BATCH`] means that none is left.
     pub fn sweep(&mut self, what: Sweep, now: DateTime<Utc>) -> Result<usize, StoreError> {
-        let elected: Elected = diesel::sql_query("SELECT pg_try_advisory_xact_lock($1) AS elected")
-            .bind::<Int8, _>(0x5357_4545_5000)
-            .get_result(self.conn)?;
-        if !elected.elected {
+        if !self.sweeps()? {
             return Ok(0);
         }
         Ok(diesel::sql_query(what.statement()).bind::<Timestamptz, _>(now).execute(self.conn)?)
+    }
+
+    /// Whether this node sweeps, until the end of the transaction.
+    fn sweeps(&mut self) -> Result<bool, StoreError> {
+        let elected: Elected = diesel::sql_query("SELECT pg_try_advisory_xact_lock($1) AS elected")
+            .bind::<Int8, _>(0x5357_4545_5000)
+            .get_result(self.conn)?;
+        Ok(elected.elected)
+    }
+
+    /// Removes clients that registered themselves and that nobody has used since a moment, with all they were given, if
+    /// no other node is at it. Answers how many went; fewer than [`CLIENTS`] means that none is left.
+    pub fn sweep_clients(&mut self, unused_since: DateTime<Utc>, turn: &mut Turn) -> Result<usize, StoreError> {
+        if !self.sweeps()? {
+            return Ok(0);
+        }
+        let gone = self.unused_clients(unused_since, CLIENTS)?;
+        for client in &gone {
+            self.delete_client(client, turn.now())?;
+            let event = EventKind::ClientRegistrationExpired;
+            self.audit_own((event.as_str(), event.outcome()), format!("client:{}", client.id), turn)?;
+        }
+        Ok(gone.len())
     }
 }

@@ -22,6 +22,8 @@ const ROWS: &str = "
     SELECT id, 'app', 'App', 'admin', 'none', '{}', '{}', '{}', '{}', '{}', false, 'web', '{}', now(), now() FROM realms;
     INSERT INTO resources (realm_id, identifier, name, scopes, created_at, updated_at)
     SELECT id, 'https://api.example', 'API', '[]', now(), now() FROM realms;
+    INSERT INTO initial_access_tokens (realm_id, id, hash, note, uses_left, created_at, expires_at, created_by)
+    SELECT id, gen_random_uuid(), sha256('t'), 'x', 1, now(), now(), 'x' FROM realms;
     INSERT INTO users (id, realm_id, subject, username, username_folded, email, email_folded, state, created_at, updated_at)
     SELECT gen_random_uuid(), id, 's', 'ada', 'ada', 'ada@people.test', 'ada@people.test', 'active', now(), now() FROM realms;
     INSERT INTO user_roles SELECT users.id, roles.id, now() FROM users, roles;

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod clients;
 pub mod consents;
 pub mod keys;
+pub mod registration_tokens;
 pub mod resources;
 pub mod roles;
 pub mod users;
@@ -24,7 +25,7 @@ use utoipa::{IntoParams, ToSchema};
 
 pub use act::Act;
 
-use crate::{entropy::NoEntropy, hashing};
+use crate::{app::App, entropy::NoEntropy, hashing, outbound::Outbound};
 
 /// Where administration is done, and by whom.
 #[derive(Clone)]
@@ -41,12 +42,28 @@ pub struct Desk {
     pub origin: Origin,
     /// How long audit rows stay, and where they go then.
     pub audit: crate::audit::Settings,
+    /// What fetches from addresses that clients name, or why nothing can.
+    pub outbound: Result<Arc<Outbound>, String>,
     /// What the actor may do by roles: nobody gives, or acts on somebody who holds, more than that. None for the
     /// operator of the machine, who may do everything.
     pub held: Option<Arc<PermissionSet>>,
 }
 
 impl Desk {
+    /// The desk of a running server, for whoever acts from there.
+    pub fn of(app: &App, origin: Origin, held: Option<Arc<PermissionSet>>) -> Self {
+        Self {
+            store: app.store.clone(),
+            realm: app.realm().as_ref().clone(),
+            hasher: app.hasher.clone(),
+            passwords: app.passwords,
+            origin,
+            audit: crate::audit::Settings::of(&app.config()),
+            outbound: Ok(Arc::clone(&app.outbound)),
+            held,
+        }
+    }
+
     /// Whether the actor may give these permissions, or act on somebody who holds them.
     pub fn reaches(&self, wanted: &PermissionSet) -> bool {
         self.held.as_ref().is_none_or(|held| held.covers(wanted))

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use signet_identity::UserId;
-use signet_oidc::id::ClientId;
+use signet_oidc::{client::ClientSource, id::ClientId};
 use signet_rbac::{
     BuiltInRole, Change, Event, EventKind, Hierarchy, Holder, Permission, Role, RoleId, RoleName, RoleRefusal,
     change::NewRole as StoredRole, hierarchy::keep_an_administrator,
@@ -224,7 +224,7 @@ pub fn delete_in(act: &mut Act<'_, '_>, name: &str, condition: &Condition) -> Re
 pub fn hand(act: &mut Act<'_, '_>, name: &str, whom: &HolderRef, give: bool) -> Result<HeldRoles, AdminError> {
     let all = act.tx.hold_roles()?;
     let role = find(&all, name)?.id;
-    let holder = holder(act, whom)?;
+    let holder = holder(act, whom, give)?;
     let before = act.tx.roles_of(holder)?;
     let changed = before.contains(&role) != give;
     if changed {
@@ -274,7 +274,7 @@ pub(super) fn above() -> AdminError {
     )
 }
 
-fn holder(act: &mut Act<'_, '_>, whom: &HolderRef) -> Result<Holder, AdminError> {
+fn holder(act: &mut Act<'_, '_>, whom: &HolderRef, give: bool) -> Result<Holder, AdminError> {
     match whom {
         HolderRef::User(text) => {
             let account = match AccountRef::parse(text) {
@@ -288,9 +288,16 @@ fn holder(act: &mut Act<'_, '_>, whom: &HolderRef) -> Result<Holder, AdminError>
                 Some(id) => act.tx.client(&id)?,
                 None => None,
             };
-            client.map(|client| Holder::Client(client.key.0)).ok_or_else(|| {
+            let client = client.ok_or_else(|| {
                 AdminError::not_found("client_unknown", "There is no client with this client_id. List them first.")
-            })
+            })?;
+            if give && client.source != ClientSource::Admin {
+                return Err(AdminError::conflict(
+                    "self_registered",
+                    "This client registered itself and stays a third party. Make a client of your own for that.",
+                ));
+            }
+            Ok(Holder::Client(client.key.0))
         }
     }
 }

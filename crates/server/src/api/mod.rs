@@ -8,6 +8,7 @@ mod input;
 pub mod keys;
 pub mod openapi;
 pub mod problem;
+pub mod registration_tokens;
 pub mod resources;
 pub mod roles;
 pub mod users;
@@ -46,15 +47,7 @@ impl FromRequest for Office {
         let (Ok(caller), Some(app)) = (caller, http.app_data::<Data<App>>()) else {
             return ready(Err(Problem::internal()));
         };
-        let desk = Desk {
-            store: app.store.clone(),
-            realm: app.realm().as_ref().clone(),
-            hasher: app.hasher.clone(),
-            passwords: app.passwords,
-            origin: caller.origin(http),
-            audit: crate::audit::Settings::of(&app.config()),
-            held: Some(caller.permissions()),
-        };
+        let desk = Desk::of(app, caller.origin(http), Some(caller.permissions()));
         ready(Ok(Self { desk, caller, http: http.clone() }))
     }
 }

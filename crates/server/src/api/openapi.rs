@@ -11,7 +11,7 @@ use utoipa::{
     },
 };
 
-use super::{audit, clients, consents, keys, problem, resources, roles, users};
+use super::{audit, clients, consents, keys, problem, registration_tokens, resources, roles, users};
 use crate::{
     guard::route::{Line, Requirement},
     routes,
@@ -29,6 +29,7 @@ use crate::{
     paths(
         clients::list, clients::create, clients::show, clients::update, clients::delete, clients::rotate_secret,
         clients::disable, clients::enable,
+        registration_tokens::list, registration_tokens::create, registration_tokens::delete,
         resources::list, resources::create, resources::show, resources::update, resources::delete,
         keys::list, keys::rotate,
         users::list, users::create, users::show, users::update, users::set_password, users::lock, users::unlock,

@@ -16,7 +16,7 @@ mod routes;
 mod tls;
 pub mod user;
 
-use std::{process::ExitCode, time::Duration};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use signet_identity::password::PasswordPolicy;
@@ -27,6 +27,7 @@ use crate::{
     channel::Publisher,
     config::{Config, Flags},
     control,
+    outbound::Outbound,
     serve::{self, ServeError},
     startup::{self, Migrate, Opened, StartError},
     telemetry::logs::{self, LogConfig, LogHandle},
@@ -303,6 +304,7 @@ impl Door {
             passwords: PasswordPolicy::default(),
             origin: startup::operator(),
             audit: crate::audit::Settings::of(&config),
+            outbound: Outbound::new(&config.outbound).map(Arc::new).map_err(|error| error.to_string()),
             held: None,
         };
         // What the command changes reaches running servers without waiting for their next look.

@@ -151,6 +151,7 @@ fn spans(read: &mut Read) {
         ("tokens.interaction", s.tokens.interaction, minute(1), hour(24)),
         ("sessions.idle", s.sessions.idle, minute(1), day(90)),
         ("sessions.absolute", s.sessions.absolute, minute(5), day(365)),
+        ("registration.unused_after", s.registration.unused_after, hour(1), day(3_650)),
         ("database.connect_timeout", s.database.connect_timeout, second(1), minute(1)),
         ("database.checkout_timeout", s.database.checkout_timeout, ms(100), minute(1)),
         ("database.statement_timeout", s.database.statement_timeout, ms(100), minute(5)),
@@ -180,6 +181,7 @@ fn numbers(read: &mut Read) {
         ("hashing.parallelism", s.hashing.parallelism, 1, 16),
         ("hashing.threads", s.hashing.threads.unwrap_or(1), 1, 1024),
         ("hashing.queue", s.hashing.queue, 1, 100_000),
+        ("registration.max_clients", s.registration.max_clients, 1, 1_000_000),
         ("audit.retention_days", s.audit.retention_days, 1, 36_500),
         ("keys.rotation_days", s.keys.rotation_days, 0, 3_650),
     ];

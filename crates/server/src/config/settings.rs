@@ -140,7 +140,7 @@ impl Settings {
 }
 
 /// Who may register.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Registration {
     /// Who may make an account: everybody (open), nobody (closed), whoever is invited (invitation), or people with an
@@ -151,8 +151,24 @@ pub struct Registration {
     #[schemars(example = ["example.org"])]
     pub domains: Vec<String>,
     /// Whether applications may register themselves: not at all (off), with an initial access token (token), or
-    /// freely (open). Without effect yet: there is no such registration.
+    /// freely (open).
     pub clients: Clients,
+    /// How many applications may be there that registered themselves, 1 to 1000000; one more is refused with 503.
+    pub max_clients: u32,
+    /// After how long without use an application goes that registered itself, 1h to 3650d.
+    pub unused_after: Span,
+}
+
+impl Default for Registration {
+    fn default() -> Self {
+        Self {
+            accounts: None,
+            domains: Vec::new(),
+            clients: Clients::default(),
+            max_clients: 10_000,
+            unused_after: Span::days(30),
+        }
+    }
 }
 
 /// Who may make an account.
@@ -191,8 +207,10 @@ pub struct RateLimits {
     pub enabled: bool,
     /// Sign-ins from one address.
     pub sign_in: Rate,
-    /// Registrations from one address.
+    /// Registrations of people from one address.
     pub registration: Rate,
+    /// Registrations of applications by themselves, and changes of them, from one address.
+    pub client_registration: Rate,
     /// Password resets for one account. Without effect yet: there are none.
     pub reset: Rate,
     /// Second factors tried for one account. Without effect yet: there are none.
@@ -212,6 +230,7 @@ impl Default for RateLimits {
             enabled: true,
             sign_in: Rate::new(5, minute),
             registration: Rate::new(3, minute),
+            client_registration: Rate::new(10, minute),
             reset: Rate::new(3, Span::hours(1)),
             second_factor: Rate::new(5, minute),
             user: Rate::new(10, minute),

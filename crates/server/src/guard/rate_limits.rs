@@ -38,6 +38,8 @@ pub enum Limit {
     SignIn,
     /// Registrations from an address.
     Registration,
+    /// Registrations of clients by themselves, and changes of them, from an address.
+    ClientRegistration,
     /// Whatever is sensitive, from an address.
     Address,
     /// Failures to show who one is at the token, introspection, revocation and userinfo endpoints, from an address for a
@@ -54,6 +56,7 @@ impl Limit {
         match self {
             Self::SignIn => rates.sign_in,
             Self::Registration => rates.registration,
+            Self::ClientRegistration => rates.client_registration,
             Self::Address | Self::Costly => rates.address,
             Self::TokenFailures | Self::TokenRefusals => rates.token_failures,
         }

@@ -139,7 +139,10 @@ where
     app.may_try(http, &named).await?;
     let result = async {
         let client = authenticate(app, http, read?, asked).await?;
-        let result = work(call, client, asked).await;
+        let result = work(call, Arc::clone(&client), asked).await;
+        if result.is_ok() {
+            app.note_use(&client);
+        }
         if matches!(result, Ok(_) | Err(EndpointError::OAuth(_))) {
             asked.prove(app, http).await?;
         }

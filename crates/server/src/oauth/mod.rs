@@ -6,6 +6,7 @@ pub mod discovery;
 pub mod introspect;
 pub mod logout;
 mod password;
+pub mod register;
 pub mod revoke;
 pub mod token;
 pub mod userinfo;
@@ -43,6 +44,9 @@ pub enum EndpointError {
     /// An error of the protocol.
     #[error(transparent)]
     OAuth(#[from] OAuthError),
+    /// RFC 6750 §3.1: no token was sent where one is needed.
+    #[error("no token was sent")]
+    NoToken,
     /// Failed too often.
     #[error(transparent)]
     Limited(#[from] Limited),
@@ -65,6 +69,7 @@ impl EndpointError {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::OAuth(error) => error.code,
+            Self::NoToken => ErrorCode::InvalidToken,
             Self::Input(_) | Self::Limited(_) => ErrorCode::InvalidRequest,
             Self::Store(StoreError::Unavailable(_)) | Self::Hash(Refusal::Busy) => ErrorCode::TemporarilyUnavailable,
             Self::Store(_) | Self::Entropy(_) | Self::Keys(_) | Self::Hash(_) => ErrorCode::ServerError,
@@ -83,6 +88,10 @@ impl EndpointError {
             Self::Input(input) => {
                 let error = OAuthError { code: ErrorCode::InvalidRequest, description: input.to_string().into() };
                 (error, if input.status() == 415 { 400 } else { input.status() })
+            }
+            Self::NoToken => {
+                let description = "send the token as Authorization: Bearer";
+                (OAuthError::new(ErrorCode::InvalidToken, description), 401)
             }
             Self::Limited(_) => {
                 let description = "too many failures; try again later";
@@ -112,6 +121,9 @@ impl EndpointError {
             // Libraries that read the challenge do not read the body: the error stands in both.
             let challenge = "Basic realm=\"signet\", charset=\"UTF-8\", error=\"invalid_client\"";
             response.insert_header((header::WWW_AUTHENTICATE, challenge));
+        }
+        if matches!(self, Self::NoToken) {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"signet\""));
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((header::RETRY_AFTER, "2"));

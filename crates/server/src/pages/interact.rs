@@ -164,7 +164,7 @@ pub async fn proceed(
     let delivery = request.delivery(&app.realm());
     let (held, answer) = step.parts();
     let sealed = held.as_ref().map(|(_, sealed)| sealed.clone());
-    let asked = request.clone();
+    let (asked, user) = (request.clone(), Arc::clone(&client));
 
     // Without a key for what is to be encrypted nothing is given, and nothing spent.
     let encryption = client.metadata.id_token_encryption().filter(|_| handle.is_some() && asked.response_type.id_token);
@@ -257,6 +257,9 @@ pub async fn proceed(
         Decided::Next(unknown_person(app, (&request, &client), held, &mut turn))
     };
 
+    if matches!(decided, Decided::Next(Ok(Next::Deliver { .. }))) {
+        app.note_use(&user);
+    }
     respond(app, http, decided, (asked, delivery, sealed), (recipient, &mut turn)).await
 }
 

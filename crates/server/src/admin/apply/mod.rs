@@ -20,7 +20,11 @@ use signet_oidc::{
 };
 use signet_storage::{clients::ClientFilter, resources::ResourceFilter};
 
-use super::{Act, AdminError, Condition, Desk, Refusal, clients, keys, resources};
+use super::{
+    Act, AdminError, Condition, Desk, Refusal,
+    clients::{self, Sectors},
+    keys, resources,
+};
 use crate::startup::PLAYGROUND_CLIENT;
 
 pub use secrets::Secrets;
@@ -92,11 +96,26 @@ pub struct Applied {
 
 /// What [`apply`] would do. Nothing is changed.
 pub async fn plan(desk: &Desk, state: State, secrets: Secrets) -> Result<Plan, AdminError> {
+    let sectors = sectors(desk, &state).await?;
+    planned(desk, state, secrets, sectors).await
+}
+
+/// What is at the addresses of the sectors that the file names anew.
+async fn sectors(desk: &Desk, state: &State) -> Result<Sectors, AdminError> {
+    let mut found = Sectors::default();
+    for client in state.clients.iter().flat_map(|section| &section.items) {
+        let looked = clients::sectors::of_entry(desk, &mut found, client.to_new()).await;
+        looked.map_err(|error| within(CLIENT, &client.client_id, error))?;
+    }
+    Ok(found)
+}
+
+async fn planned(desk: &Desk, state: State, secrets: Secrets, sectors: Sectors) -> Result<Plan, AdminError> {
     let planned = Arc::new(Mutex::new(None));
     let kept = Arc::clone(&planned);
     let taken_back = desk
         .act(move |act| {
-            let applied = work(act, &state, &secrets)?;
+            let applied = work(act, &state, (&secrets, &sectors))?;
             if let Ok(mut kept) = kept.lock() {
                 *kept = Some(applied.plan);
             }
@@ -126,13 +145,14 @@ pub async fn apply(
         .flat_map(|client| clients::signing_algs(&client.members))
         .chain(resources.filter_map(|resource| algs(&resource.access_token_alg)))
         .collect();
+    let sectors = sectors(desk, &state).await?;
     if !wanted.is_empty() {
         // A file that is refused leaves no key behind.
-        plan(desk, state.clone(), secrets.clone()).await?;
+        planned(desk, state.clone(), secrets.clone(), sectors.clone()).await?;
         keys::provide(desk, &wanted).await?;
     }
     desk.act(move |act| {
-        let applied = work(act, &state, &secrets)?;
+        let applied = work(act, &state, (&secrets, &sectors))?;
         if expected.is_some_and(|expected| expected != applied.plan.fingerprint()) {
             return Err(AdminError::conflict(
                 "changed_meanwhile",
@@ -144,7 +164,10 @@ pub async fn apply(
     .await
 }
 
-fn work(act: &mut Act<'_, '_>, state: &State, secrets: &Secrets) -> Result<Applied, AdminError> {
+/// What was read before the transaction.
+type Read<'a> = (&'a Secrets, &'a Sectors);
+
+fn work(act: &mut Act<'_, '_>, state: &State, read: Read<'_>) -> Result<Applied, AdminError> {
     state.check().map_err(|message| AdminError::invalid("invalid_state", "state", format!("{message}.")))?;
     // One at a time: what the second one finds is what the first one left.
     act.tx.take_turn_to_apply()?;
@@ -156,7 +179,7 @@ fn work(act: &mut Act<'_, '_>, state: &State, secrets: &Secrets) -> Result<Appli
         roles::apply(act, section, &mut applied.plan)?;
     }
     if let Some(section) = &state.clients {
-        apply_clients(act, section, secrets, &mut applied)?;
+        apply_clients(act, section, read, &mut applied)?;
     }
     // An API goes once no client of the file may ask for it any more.
     if let Some(section) = state.resources.as_ref().filter(|section| section.prune) {
@@ -189,6 +212,8 @@ fn owned(names: &[&'static str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }
 
+/// What the plan calls a client.
+const CLIENT: &str = "client";
 /// What the plan calls an API.
 const RESOURCE: &str = "resource";
 
@@ -232,17 +257,15 @@ fn prune_resources(
 fn apply_clients(
     act: &mut Act<'_, '_>,
     section: &Section<ClientState>,
-    secrets: &Secrets,
+    read: Read<'_>,
     applied: &mut Applied,
 ) -> Result<(), AdminError> {
-    const KIND: &str = "client";
     let mut listed = BTreeSet::new();
     for wanted in &section.items {
         let name = &wanted.client_id;
         listed.insert(name.clone());
-        let (action, changed, made) =
-            apply_client(act, wanted, secrets.get(name)).map_err(|error| within(KIND, name, error))?;
-        applied.plan.note(action, KIND, name, changed);
+        let (action, changed, made) = apply_client(act, wanted, read).map_err(|error| within(CLIENT, name, error))?;
+        applied.plan.note(action, CLIENT, name, changed);
         applied.secrets.extend(made.map(|secret| (name.clone(), secret)));
     }
     if !section.prune {
@@ -252,8 +275,8 @@ fn apply_clients(
         let id = gone.client.id;
         let ours = gone.client.source == ClientSource::Admin && id.as_str() != PLAYGROUND_CLIENT;
         if ours && !listed.contains(id.as_str()) {
-            clients::delete_in(act, &id, &Condition::Any).map_err(|error| within(KIND, id.as_str(), error))?;
-            applied.plan.note(Action::Delete, KIND, id.as_str(), Vec::new());
+            clients::delete_in(act, &id, &Condition::Any).map_err(|error| within(CLIENT, id.as_str(), error))?;
+            applied.plan.note(Action::Delete, CLIENT, id.as_str(), Vec::new());
         }
     }
     Ok(())
@@ -278,8 +301,9 @@ fn check_given(method: Option<&str>, given: &Secret) -> Result<(), AdminError> {
 fn apply_client(
     act: &mut Act<'_, '_>,
     wanted: &ClientState,
-    given: Option<Secret>,
+    (secrets, sectors): Read<'_>,
 ) -> Result<(Action, Vec<String>, Option<Secret>), AdminError> {
+    let given = secrets.get(&wanted.client_id);
     if let Some(given) = &given {
         check_given(wanted.token_endpoint_auth_method.as_deref(), given)?;
     }
@@ -287,13 +311,13 @@ fn apply_client(
         AdminError::invalid("invalid_client_metadata", "client_id", "Use 1 to 2048 bytes, no control characters.")
     })?;
     if act.tx.lock_client(&id)?.is_none() {
-        let made = clients::create_in(act, wanted.to_new(), given.as_ref())?;
+        let made = clients::create_in(act, wanted.to_new(), given.as_ref(), sectors)?;
         return Ok((Action::Create, Vec::new(), made.client_secret));
     }
     let record = clients::locked(act, &id)?;
-    let settings = clients::Settings::of_new(wanted.to_new())?.check(&act.desk.realm)?;
+    let settings = clients::Settings::of_new(wanted.to_new())?.check(&act.desk.realm, &record.client.source)?;
     let mut changed = settings.differences(&clients::Settings::of(&record.client));
-    let written = clients::write_settings(act, record, settings, given.clone())?;
+    let written = clients::write_settings(act, record, settings, (given.clone(), sectors))?;
     if let Some(given) = given
         && clients::set_secret(act, &id, &given)?
     {

@@ -1,13 +1,14 @@
 //! Clients: applications that sign people in, and services.
 
 mod members;
+pub(crate) mod sectors;
 mod settings;
 mod view;
 
 use signet_oidc::{
     Turn,
     change::EventKind,
-    client::{Client, ClientAuth, ClientSecret},
+    client::{Client, ClientAuth, ClientSecret, ClientSource},
     id::ClientId,
     secret::Secret,
 };
@@ -18,13 +19,19 @@ use super::{Act, AdminError, Condition, Desk, Page, Paging, keys};
 use crate::startup::PLAYGROUND_CLIENT;
 
 pub(crate) use members::signing_algs;
+pub(crate) use sectors::Sectors;
 pub use settings::Settings;
 pub use view::{ClientChange, ClientIssued, ClientView, NewClient, RotateSecret};
 
 /// Registers a client. Its secret, where it has one, is in the answer and nowhere else.
 pub async fn create(desk: &Desk, new: NewClient) -> Result<ClientIssued, AdminError> {
+    let sectors = match Settings::of_new(new.clone()).and_then(|new| new.check(&desk.realm, &ClientSource::Admin)) {
+        Ok(wanted) => Sectors::find(&desk.outbound, &wanted, None).await?,
+        // What is wrong is told below.
+        Err(_) => Sectors::default(),
+    };
     keys::provide(desk, &members::signing_algs(&new.members)).await?;
-    desk.act(move |act| create_in(act, new, None)).await
+    desk.act(move |act| create_in(act, new, None, &sectors)).await
 }
 
 /// One client.
@@ -50,8 +57,9 @@ pub async fn update(
     condition: Condition,
 ) -> Result<ClientIssued, AdminError> {
     let id = parse(client_id)?;
+    let sectors = sectors::of_change(desk, client_id, &change).await?;
     keys::provide(desk, &members::signing_algs(&change.members)).await?;
-    desk.act(move |act| update_in(act, &id, change, &condition)).await
+    desk.act(move |act| update_in(act, &id, change, (&condition, &sectors))).await
 }
 
 /// Removes a client. What it was given ends at once.
@@ -127,6 +135,7 @@ pub(crate) fn create_in(
     act: &mut Act<'_, '_>,
     new: NewClient,
     given: Option<&Secret>,
+    sectors: &Sectors,
 ) -> Result<ClientIssued, AdminError> {
     let made = act.turn.uuid().simple().to_string();
     let id = ClientId::parse(new.client_id.as_deref().unwrap_or(&made)).filter(ClientId::may_be_given);
@@ -160,9 +169,10 @@ pub(crate) fn create_in(
             "This is the subject of an account. Choose another.",
         ));
     }
-    let settings = Settings::of_new(new)?.check(&act.desk.realm)?;
+    let settings = Settings::of_new(new)?.check(&act.desk.realm, &ClientSource::Admin)?;
+    sectors.confirm(&settings, None)?;
     let secret = settings.wants_secret().then(|| make_secret(settings.auth_method(), act.turn));
-    let client = settings.into_client(id, given.or(secret.as_ref()))?;
+    let client = settings.into_client(id, &ClientSource::Admin, given.or(secret.as_ref()))?;
     within_reach(act, &client)?;
     access_roles_exist(act, &client)?;
     let Some(written) = act.tx.create_client(&client, act.turn)? else {
@@ -177,7 +187,7 @@ pub(crate) fn update_in(
     act: &mut Act<'_, '_>,
     id: &ClientId,
     change: ClientChange,
-    condition: &Condition,
+    (condition, sectors): (&Condition, &Sectors),
 ) -> Result<ClientIssued, AdminError> {
     let record = locked_as(act, id, condition)?;
     let expected = change.revision.clone();
@@ -188,7 +198,7 @@ pub(crate) fn update_in(
         ));
     }
     let settings = Settings::of(&record.client).with(change)?;
-    write_settings(act, record, settings, None)
+    write_settings(act, record, settings, (None, sectors))
 }
 
 /// Writes settings over those of a client that is locked. What is the same already is not written. Where it comes to
@@ -197,10 +207,12 @@ pub(crate) fn write_settings(
     act: &mut Act<'_, '_>,
     record: ClientRecord,
     settings: Settings,
-    given: Option<Secret>,
+    (given, sectors): (Option<Secret>, &Sectors),
 ) -> Result<ClientIssued, AdminError> {
-    let settings = settings.check(&act.desk.realm)?;
-    let changed = settings.differences(&Settings::of(&record.client));
+    let settings = settings.check(&act.desk.realm, &record.client.source)?;
+    let stored = Settings::of(&record.client);
+    sectors.confirm(&settings, Some(&stored))?;
+    let changed = settings.differences(&stored);
     if changed.is_empty() {
         return Ok(ClientIssued { client: ClientView::of(&record), client_secret: None });
     }
@@ -241,7 +253,7 @@ pub(crate) fn check_members(given: &serde_json::Map<String, serde_json::Value>) 
 }
 
 /// A secret for a method: what signs assertions is as long as the longest hash.
-fn make_secret(method: &str, turn: &mut Turn) -> Secret {
+pub(crate) fn make_secret(method: &str, turn: &mut Turn) -> Secret {
     if method == "client_secret_jwt" { turn.mac_secret() } else { turn.secret() }
 }
 

@@ -10,6 +10,7 @@ use signet_oidc::{
         GRANT_IMPLICIT, GRANT_REFRESH, ResponseType, is_local_redirect,
     },
     id::{ClientId, ClientKey},
+    jose::Alg,
     policy::{ClientPolicy, PkceRule, RefreshRotation, RefreshTokens, RequestObjects},
     realm::Realm,
     scope::{self, Scopes},
@@ -130,7 +131,7 @@ impl Settings {
     }
 
     /// Every check, in order. Answers the settings as they are stored.
-    pub fn check(self, realm: &Realm) -> Result<Self, AdminError> {
+    pub fn check(self, realm: &Realm, source: &ClientSource) -> Result<Self, AdminError> {
         let name = checks::name(self.name)?;
         let redirect_uris = checks::uris("redirect_uris", self.redirect_uris)?;
         let post_logout_redirect_uris = checks::uris("post_logout_redirect_uris", self.post_logout_redirect_uris)?;
@@ -157,7 +158,7 @@ impl Settings {
         // How they go together is asked of a client that has them.
         if let Some(id) = ClientId::parse("as-if") {
             let auth = settings.auth(Some(&Secret::new(String::new())))?;
-            members::check(&settings.clone().fill(blank(id, auth)))?;
+            members::check(&settings.clone().fill(blank(id, auth, source)))?;
         }
         Ok(settings)
     }
@@ -193,21 +194,38 @@ impl Settings {
     }
 
     /// How such a client authenticates.
-    pub(super) fn auth_method(&self) -> &str {
+    pub(crate) fn auth_method(&self) -> &str {
         &self.auth_method
     }
 
+    /// The address that names its sector, and the redirect URIs that must be listed there.
+    pub(super) fn sector(&self) -> Option<(&str, &[String])> {
+        self.metadata.sector_identifier_uri.as_deref().map(|uri| (uri, self.redirect_uris.as_slice()))
+    }
+
+    /// Whether it names a sector.
+    pub(crate) fn names_sector(&self) -> bool {
+        self.metadata.sector_identifier_uri.is_some()
+    }
+
+    /// The algorithms that it wants to be answered with.
+    pub(crate) fn signing_algs(&self) -> Vec<Alg> {
+        self.metadata.signing_algs().collect()
+    }
+
     /// A new client, with its secret where it needs one.
-    pub(super) fn into_client(self, id: ClientId, secret: Option<&Secret>) -> Result<Client, AdminError> {
+    pub(crate) fn into_client(
+        self,
+        id: ClientId,
+        source: &ClientSource,
+        secret: Option<&Secret>,
+    ) -> Result<Client, AdminError> {
         let auth = self.auth(secret)?;
-        Ok(self.fill(blank(id, auth)))
+        Ok(self.fill(blank(id, auth, source)))
     }
 
     /// The changed client. One that comes to need a secret, or one of another kind, gets `made`, which is answered.
-    pub(super) fn over(self, client: Client, made: Secret) -> Result<(Client, Option<Secret>), AdminError> {
-        if self.first_party && client.source != ClientSource::Admin {
-            return Err(wrong("first_party", "A client that registered itself stays a third party."));
-        }
+    pub(crate) fn over(self, client: Client, made: Secret) -> Result<(Client, Option<Secret>), AdminError> {
         let auth = match (&client.auth, self.auth_method.as_str()) {
             // The same secret, sent in another way.
             (ClientAuth::SecretBasic(secret) | ClientAuth::SecretPost(secret), "client_secret_basic") => {
@@ -265,12 +283,12 @@ impl Settings {
 }
 
 /// A client of which only who it is and how it authenticates is known.
-fn blank(id: ClientId, auth: ClientAuth) -> Client {
+fn blank(id: ClientId, auth: ClientAuth, source: &ClientSource) -> Client {
     Client {
         key: ClientKey(0),
         id,
         name: String::new(),
-        source: ClientSource::Admin,
+        source: source.clone(),
         auth,
         redirect_uris: Vec::new(),
         post_logout_redirect_uris: Vec::new(),

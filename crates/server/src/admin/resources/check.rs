@@ -99,6 +99,7 @@ mod tests {
             issuer: "https://id.example".to_owned(),
             development: false,
             registration_open: false,
+            clients_register: false,
             policy: Policy::default(),
         }
     }

@@ -1,12 +1,16 @@
 //! `signet client …`
 
 mod args;
+mod registration_token;
 
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use self::args::{CreateClient, UpdateClient};
+use self::{
+    args::{CreateClient, UpdateClient},
+    registration_token::RegistrationTokenCommand,
+};
 
 use super::command::{Command, Reply, Run, to_value};
 use crate::admin::{
@@ -63,6 +67,9 @@ pub enum ClientCommand {
         #[arg(allow_hyphen_values = true)]
         client_id: String,
     },
+    /// Tokens with which applications register themselves.
+    #[command(subcommand)]
+    RegistrationToken(RegistrationTokenCommand),
 }
 
 impl Run for ClientCommand {
@@ -92,6 +99,7 @@ impl Run for ClientCommand {
             Self::Enable { client_id } => {
                 clients::enable(desk, &client_id, Condition::Any).await.map(|on| told("switched on", &on))
             }
+            Self::RegistrationToken(command) => command.run(desk).await,
         };
         answer.map_err(refused)
     }
@@ -114,6 +122,9 @@ fn refused(error: AdminError) -> Reply {
             Some("client_id") => Some("--client-id"),
             Some("search") => Some("--search"),
             Some("first_party") => Some("--first-party"),
+            Some("note") => Some("--note"),
+            Some("uses") => Some("--uses"),
+            Some("expires_in") => Some("--expires-in"),
             _ => None,
         },
         _ => None,
@@ -159,6 +170,7 @@ fn shown(client: &ClientView) -> Reply {
         ("scope", client.scope.clone()),
         ("authenticates by", client.token_endpoint_auth_method.clone()),
         ("first party", client.first_party.to_string()),
+        ("registered by", if client.source == "dynamic" { "itself" } else { "an administrator" }.to_owned()),
         ("who may use it", access),
         ("audience", audience.to_owned()),
         ("registered", client.created_at.to_rfc3339()),

@@ -8,6 +8,7 @@ fn realm() -> Realm {
         issuer: "https://id.example".to_owned(),
         development: false,
         registration_open: false,
+        clients_register: false,
         policy: Policy::default(),
     }
 }
@@ -21,7 +22,7 @@ fn good() -> NewClient {
 }
 
 fn checked(new: NewClient) -> Result<Settings, AdminError> {
-    Settings::of_new(new)?.check(&realm())
+    Settings::of_new(new)?.check(&realm(), &ClientSource::Admin)
 }
 
 /// defaults are filled in, and what is stored is the same whatever order it was given in.

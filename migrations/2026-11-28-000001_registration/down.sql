@@ -1,0 +1,2 @@
+DROP INDEX clients_dynamic;
+DROP TABLE initial_access_tokens;
