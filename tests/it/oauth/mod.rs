@@ -15,6 +15,7 @@ mod logout;
 mod password;
 mod prompt;
 mod refresh;
+mod register;
 mod request_object;
 mod resources;
 mod revoke;

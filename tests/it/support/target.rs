@@ -1,6 +1,6 @@
 //! A https server of a test, for what the program fetches from addresses that clients name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -21,6 +21,8 @@ pub struct Target {
 #[derive(Default)]
 struct State {
     documents: BTreeMap<String, String>,
+    stalled: BTreeSet<String>,
+    poured: BTreeSet<String>,
     connections: usize,
     asked: Vec<String>,
 }
@@ -68,6 +70,16 @@ impl Target {
         lock(&self.state).documents.remove(path);
     }
 
+    /// Answers a path with the beginning of a document, and then with nothing, for as long as the other side waits.
+    pub fn stall(&self, path: &str) {
+        lock(&self.state).stalled.insert(path.to_owned());
+    }
+
+    /// Answers a path with a document that does not end, for as long as the other side reads.
+    pub fn pour(&self, path: &str) {
+        lock(&self.state).poured.insert(path.to_owned());
+    }
+
     /// The URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("https://localhost:{}{path}", self.port)
@@ -99,11 +111,21 @@ fn answer(acceptor: &SslAcceptor, stream: TcpStream, state: &Mutex<State>) {
     }
     let head = String::from_utf8_lossy(&head);
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-    let document = {
+    let (document, stalled, poured) = {
         let mut state = lock(state);
         state.asked.push(path.clone());
-        state.documents.get(&path).cloned()
+        (state.documents.get(&path).cloned(), state.stalled.contains(&path), state.poured.contains(&path))
     };
+    if stalled || poured {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n[\"x\"";
+        let mut good = stream.write_all(head.as_bytes()).is_ok();
+        while poured && good {
+            good = stream.write_all(", \"x\"".repeat(1_000).as_bytes()).is_ok();
+        }
+        // Until the other side hangs up.
+        let _ = stream.read(&mut byte);
+        return;
+    }
     let (status, body) = document.map_or(("404 Not Found", String::new()), |body| ("200 OK", body));
     let length = body.len();
     // Whoever has gone needs no answer.

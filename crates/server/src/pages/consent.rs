@@ -5,7 +5,7 @@ use actix_web::{
     web::{Data, Payload},
 };
 use signet_oidc::{
-    client::{Client, ClientSource},
+    client::ClientSource,
     consent::Consented,
     interaction::Refusal,
     scope,
@@ -47,7 +47,7 @@ pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRes
         let parts: Vec<&[u8]> = purpose.iter().map(Vec::as_slice).collect();
         let token = csrf::token(&app.csrf_key, &browser, &parts);
         let mut response = html(&view(&app, &held, (&session, &apis), token))?;
-        if let Some((_, origin)) = logo(&held.client) {
+        if let Some((_, origin)) = logo(&held) {
             response.extensions_mut().insert(ShowsLogo { origin });
         }
         Ok(response)
@@ -64,13 +64,13 @@ pub struct ShowsLogo {
 }
 
 /// The address of an application's picture, and its origin.
-fn logo(client: &Client) -> Option<(String, String)> {
-    let url = web_address(client.metadata.logo_uri.as_ref())?;
+fn logo(held: &Held) -> Option<(String, String)> {
+    let url = web_address(held.said("logo_uri"))?;
     Some((url.as_str().to_owned(), url.origin().ascii_serialization()))
 }
 
 /// An address that a browser can be sent to: nothing but the web.
-fn web_address(given: Option<&String>) -> Option<Url> {
+fn web_address(given: Option<&str>) -> Option<Url> {
     Url::parse(given?).ok().filter(|url| ["http", "https"].contains(&url.scheme()) && url.host().is_some())
 }
 
@@ -86,15 +86,15 @@ fn view(app: &App, held: &Held, (session, apis): (&Session, &[Resource]), csrf: 
         page: Page::plain("Allow access", &app.issuer_host),
         csrf,
         interaction: held.sealed.clone(),
-        client_name: held.client.name.clone(),
+        client_name: held.client_name(),
         client_host: host.unwrap_or_else(|| "an app on this device".to_owned()),
         unverified: held.client.source != ClientSource::Admin,
         account: session.username.clone(),
         scopes: allowed(&Consented::asked_by(&held.interaction.request, &held.client), administers, apis),
         switch_href: held.href("/signin"),
-        logo_src: logo(&held.client).map(|(src, _)| src),
-        policy_href: web_address(held.client.metadata.policy_uri.as_ref()).map(String::from),
-        tos_href: web_address(held.client.metadata.tos_uri.as_ref()).map(String::from),
+        logo_src: logo(held).map(|(src, _)| src),
+        policy_href: web_address(held.said("policy_uri")).map(String::from),
+        tos_href: web_address(held.said("tos_uri")).map(String::from),
     }
 }
 

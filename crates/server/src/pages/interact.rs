@@ -25,7 +25,7 @@ use crate::{
     app::App,
     call, entropy,
     guard::csrf::Forged,
-    pages::{PageError, deliver, see_other, view::Link},
+    pages::{PageError, deliver, language, see_other, view::Link},
 };
 
 /// The parameter that carries an interaction: sealed, or the id of a stored one.
@@ -40,9 +40,29 @@ pub struct Held {
     pub sealed: String,
     /// Who asks, loaded anew.
     pub client: Arc<Client>,
+    /// The languages that the browser asks for.
+    languages: Vec<String>,
 }
 
 impl Held {
+    /// What people are shown as the application's name.
+    pub fn client_name(&self) -> String {
+        self.said("client_name").unwrap_or(&self.client.name).to_owned()
+    }
+
+    /// A member of the registration that is for people, in their language (protocol R4).
+    pub fn said(&self, member: &str) -> Option<&str> {
+        let wanted: Vec<&str> = self.languages.iter().map(String::as_str).collect();
+        let metadata = &self.client.metadata;
+        let plain = match member {
+            "logo_uri" => metadata.logo_uri.as_deref(),
+            "policy_uri" => metadata.policy_uri.as_deref(),
+            "tos_uri" => metadata.tos_uri.as_deref(),
+            _ => None,
+        };
+        metadata.in_language(member, &wanted).or(plain)
+    }
+
     /// The path of a page with this interaction.
     pub fn href(&self, path: &str) -> String {
         href(path, &self.sealed)
@@ -117,7 +137,7 @@ pub async fn open(app: &App, http: &HttpRequest, params: &Params) -> Result<Opti
     if let Some(refusal) = refusal {
         return Err(over(refusal, &interaction, &client));
     }
-    Ok(Some(Held { interaction, sealed: text.to_owned(), client }))
+    Ok(Some(Held { interaction, sealed: text.to_owned(), client, languages: language::wanted(http) }))
 }
 
 /// A refusal with the way back: the application's own address, where it has one on the web.

@@ -5,6 +5,7 @@ pub mod consent;
 pub mod deliver;
 pub mod home;
 pub mod interact;
+mod language;
 pub mod link;
 pub mod no_access;
 pub mod register;

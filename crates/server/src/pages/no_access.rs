@@ -66,7 +66,7 @@ pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRes
             page: Page::plain("No access", &app.issuer_host),
             csrf: csrf::token(&app.csrf_key, &browser, &parts(&purpose)),
             interaction: held.sealed.clone(),
-            client_name: held.client.name.clone(),
+            client_name: held.client_name(),
             account: session.username,
             switch_href: held.href("/signin"),
         })

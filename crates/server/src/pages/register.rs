@@ -76,7 +76,7 @@ fn view(app: &App, held: Option<&Held>, browser: &Secret) -> Register {
         csrf: csrf::token(&app.csrf_key, browser, PURPOSE),
         signin_href: href("/signin", &sealed),
         interaction: sealed,
-        client_name: held.map(|held| held.client.name.clone()),
+        client_name: held.map(Held::client_name),
         username: String::new(),
         email: String::new(),
         errors: Vec::new(),

@@ -59,7 +59,7 @@ fn view(app: &App, held: Option<&Held>, browser: &Secret, username: String) -> S
         csrf: csrf::token(&app.csrf_key, browser, PURPOSE),
         register_href: app.realm().registration_open.then(|| href("/register", &sealed)),
         interaction: sealed,
-        client_name: held.map(|held| held.client.name.clone()),
+        client_name: held.map(Held::client_name),
         username,
         error: None,
         notice: held
