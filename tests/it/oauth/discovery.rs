@@ -17,6 +17,7 @@ const REGISTERED: &[&str] = &[
     "userinfo_endpoint",
     "introspection_endpoint",
     "revocation_endpoint",
+    "registration_endpoint",
     "userinfo_signing_alg_values_supported",
     "jwks_uri",
     "end_session_endpoint",

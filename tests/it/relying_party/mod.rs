@@ -5,3 +5,4 @@ mod keys;
 mod openid_client;
 mod openidconnect;
 mod party;
+mod registration;

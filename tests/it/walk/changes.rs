@@ -15,6 +15,8 @@ type Names = (Option<&'static str>, Option<&'static str>, Option<&'static str>);
 
 const CLIENT: Names = (Some("client:app"), None, Some("app"));
 const RESOURCE: Names = (Some("resource:https://api.example"), None, None);
+/// The identifier of the token follows.
+const TOKEN: Names = (Some("registration_token:"), None, None);
 const ROLE: Names = (Some("role:editor"), None, None);
 const PERSON: Names = (None, Some("grace"), None);
 const ROLE_OF_PERSON: Names = (Some("role:editor"), Some("grace"), None);
@@ -40,6 +42,8 @@ fn changes() -> Vec<(&'static str, &'static str, String, Value, Names)> {
         ("POST", "clients/{client_id}/rotate-secret", path("clients/app/rotate-secret"), json!({}), CLIENT),
         ("POST", "clients/{client_id}/disable", path("clients/app/disable"), Value::Null, CLIENT),
         ("POST", "clients/{client_id}/enable", path("clients/app/enable"), Value::Null, CLIENT),
+        ("POST", "registration-tokens", path("registration-tokens"), json!({ "uses": 2 }), TOKEN),
+        ("DELETE", "registration-tokens/{id}", path("registration-tokens/"), Value::Null, TOKEN),
         ("POST", "resources", path("resources"), resource, RESOURCE),
         ("PATCH", "resources/{identifier}", api.clone(), json!({ "name": "B" }), RESOURCE),
         ("DELETE", "resources/{identifier}", api, Value::Null, RESOURCE),
@@ -76,7 +80,10 @@ async fn each_change_by_the_api_writes_one_row() {
             expected.insert(key, writes.iter().filter_map(Value::as_str).map(str::to_owned).collect());
         }
     }
+    let mut made = String::new();
     for (method, pattern, path, body, names) in changes() {
+        // What it is called is known once it is made.
+        let path = if path.ends_with('/') { format!("{path}{made}") } else { path };
         let key = (method.to_owned(), format!("/api/v1/admin/{pattern}"));
         let writes = expected.remove(&key).unwrap_or_else(|| panic!("{key:?} is no line, or stands here twice"));
         if pattern == "users/{user}/consents/{client_id}" {
@@ -92,13 +99,18 @@ async fn each_change_by_the_api_writes_one_row() {
         let id = header(&answer, "x-request-id").to_owned();
         let (status, text) = (answer.status(), answer.text().await.expect("a body"));
         assert!(status.is_success(), "{method} {path}: {status} {text}");
+        let told: Value = serde_json::from_str(&text).unwrap_or_default();
+        made = told["id"].as_str().unwrap_or_default().to_owned();
         let written = rows(signet, &id);
         assert_eq!((written.len(), count(signet) - before), (1, 1), "{method} {path}: {written:?}");
         let row = &written[0];
         assert!(writes.contains(&row.event), "{method} {path}: {row:?}");
         assert_eq!((&*row.result, &*row.actor_kind), ("success", "user"), "{row:?}");
         assert_eq!((row.actor.as_deref(), row.actor_client.as_deref()), (Some("admin"), Some(&*office.console.id)));
-        let object = row.object.as_deref().map(|object| if names == KEYS { &object[..4] } else { object });
+        let object = row.object.as_deref().map(|object| match names {
+            (Some(kind), ..) if kind.ends_with(':') => &object[..kind.len()],
+            _ => object,
+        });
         assert_eq!((object, row.subject.as_deref(), row.client.as_deref()), names, "{method} {path}: {row:?}");
     }
     assert!(expected.is_empty(), "nobody calls {expected:?}");

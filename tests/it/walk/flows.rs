@@ -31,7 +31,8 @@ struct Walk<'a> {
 type Expected<'a> = (&'a str, &'a str, Option<&'a str>, Option<&'a str>);
 
 /// Events of requests that are refused, or of what somebody refuses.
-const REFUSED: [&str; 7] = [
+const REFUSED: [&str; 8] = [
+    "client_registration.refused",
     "access.refused",
     "sign_in.failed",
     "sign_in_link.refused",
@@ -41,7 +42,7 @@ const REFUSED: [&str; 7] = [
     "token.refused",
 ];
 /// Events that have no transaction of their own: their rows are written soon after.
-const SOON: [&str; 2] = ["client_token.issued", "token.refused"];
+const SOON: [&str; 3] = ["client_token.issued", "token.refused", "client_registration.refused"];
 
 impl<'a> Walk<'a> {
     async fn start(signet: &'a Signet) -> Self {
@@ -84,6 +85,23 @@ impl<'a> Walk<'a> {
     }
 }
 
+impl Walk<'_> {
+    /// A request left these rows of success and no others; those about a client are about this one, by itself.
+    fn several(&mut self, (method, path): (&str, &str), request: &str, events: &[&str], client: Option<&str>) {
+        let mut written = rows(self.signet, request);
+        written.sort_by(|a, b| a.event.cmp(&b.event));
+        assert_eq!(written.iter().map(|row| &*row.event).collect::<Vec<_>>(), events, "{written:?}");
+        for row in written {
+            let about = client.filter(|_| row.event != "key.created");
+            let actor = if about.is_none() && method == "POST" { "anonymous" } else { "client" };
+            assert_eq!((&*row.actor_kind, row.client.as_deref(), &*row.result), (actor, about, "success"), "{row:?}");
+            let line = (method.to_owned(), path.to_owned(), row.event);
+            assert!(self.declared.contains(&line), "{line:?} is not in the table");
+            self.unseen.remove(&line);
+        }
+    }
+}
+
 /// Where an answer redirects to.
 fn target(answer: &Response) -> Url {
     Url::parse(header(answer, "location")).expect("a redirect to a whole address")
@@ -123,6 +141,49 @@ async fn services(walk: &mut Walk<'_>) {
     walk.one(("POST", "/oauth/revoke"), &refused, expected).await;
     let refused = flow::introspect(signet, &stranger, &flow::random()).await;
     walk.one(("POST", "/oauth/introspect"), &refused, expected).await;
+}
+
+/// Clients that register themselves, change and remove that, and whoever is refused.
+async fn registrations(walk: &mut Walk<'_>) {
+    let signet = walk.signet;
+    let one = "/oauth/register/{client_id}";
+    let made = signet.cli_json(&["client", "registration-token", "create", "--uses", "2", "--json"], "").await;
+    let token = flow::member(&made, "token").to_owned();
+    let ask = async |method: Method, path: &str, token: &str, body: Value| {
+        let request = signet.http().request(method, signet.url(path)).bearer_auth(token);
+        request.json(&body).send().await.expect("an answer")
+    };
+    let body = json!({ "redirect_uris": ["https://app.example/callback"] });
+    let stranger = ask(Method::POST, "/oauth/register", &flow::random(), body.clone()).await;
+    let nobody = ("client_registration.refused", "anonymous", None, None);
+    walk.one(("POST", "/oauth/register"), &stranger, nobody).await;
+    let answer = ask(Method::POST, "/oauth/register", &token, body.clone()).await;
+    let request = header(&answer, "x-request-id").to_owned();
+    let own: Value = answer.json().await.expect("JSON");
+    let (id, access) = (flow::member(&own, "client_id"), flow::member(&own, "registration_access_token"));
+    walk.several(("POST", "/oauth/register"), &request, &["client_registration.created"], Some(id));
+    let keys = json!({ "redirect_uris": ["https://app.example/callback"], "id_token_signed_response_alg": "ES512" });
+    let answer = ask(Method::POST, "/oauth/register", &token, keys).await;
+    let request = header(&answer, "x-request-id").to_owned();
+    let last: Value = answer.json().await.expect("JSON");
+    let all = ["client_registration.created", "key.created", "registration_token.used_up"];
+    walk.several(("POST", "/oauth/register"), &request, &all, last["client_id"].as_str());
+
+    let path = format!("/oauth/register/{id}");
+    for method in ["GET", "PUT", "DELETE"] {
+        let answer = ask(method.parse().expect("a method"), &path, &flow::random(), body.clone()).await;
+        let expected = ("client_registration.refused", "anonymous", None, Some(id));
+        walk.one((method, one), &answer, expected).await;
+    }
+    let change = json!({
+        "client_id": id, "client_name": "B", "redirect_uris": ["https://app.example/callback"],
+        "id_token_signed_response_alg": "PS384",
+    });
+    let answer = ask(Method::PUT, &path, access, change).await;
+    let request = header(&answer, "x-request-id").to_owned();
+    walk.several(("PUT", one), &request, &["client_registration.updated", "key.created"], Some(id));
+    let gone = ask(Method::DELETE, &path, access, Value::Null).await;
+    walk.one(("DELETE", one), &gone, ("client_registration.deleted", "client", None, None)).await;
 }
 
 /// An application that is given its tokens without a code, after a sign-in and without one.
@@ -197,7 +258,8 @@ async fn leads_to(browser: &mut Browser, url: &Url, path: &str) -> Page {
 /// writes one row, an event that its line of the table declares; and whatever a line declares is seen there.
 #[tokio::test]
 async fn each_change_by_a_flow_writes_one_row() {
-    let signet = Signet::start(Database::Postgres).await;
+    let settings = [("SIGNET_REGISTRATION__CLIENTS", "token")];
+    let signet = Signet::start_with(Database::Postgres, &settings).await;
     let mut walk = Walk::start(&signet).await;
     let client = signet.client(ClientSpec::confidential()).await;
     let ada = User::named("ada");
@@ -247,6 +309,7 @@ async fn each_change_by_a_flow_writes_one_row() {
         walk.one(("POST", "/oauth/revoke"), &revoked, ("token.revoked", "user", person, app)).await;
     }
     services(&mut walk).await;
+    registrations(&mut walk).await;
 
     let mut logout = Url::parse(&signet.url("/oauth/logout")).expect("a URL");
     logout.query_pairs_mut().append_pair("id_token_hint", flow::member(&tokens, "id_token"));

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    client::{ClientMetadata, ClientSource, ResponseType},
+    client::{ApplicationType, ClientMetadata, ClientSource, ResponseType},
     fixtures::client,
     secret::Secret,
 };
@@ -127,6 +127,137 @@ fn what_goes_together() {
     assert_eq!(wrong(pairwise(json!({"subject_type": "public"}), &more)), None);
     let named = json!({"subject_type": "pairwise", "sector_identifier_uri": "https://s.example/uris"});
     assert_eq!(wrong(pairwise(named, &more)), None);
+}
+
+/// R3, R4: the addresses of the logout specifications, names in languages, and text that pages and the database can take.
+#[test]
+fn further_members() {
+    for (members, expected) in [
+        (json!({"backchannel_logout_uri": "https://other.example/b?x=1"}), None),
+        (json!({"backchannel_logout_uri": "http://localhost:3000/b"}), None),
+        (json!({"backchannel_logout_uri": "http://app.example/b"}), Some("backchannel_logout_uri")),
+        (json!({"backchannel_logout_uri": "https://app.example/b#"}), Some("backchannel_logout_uri")),
+        (json!({"frontchannel_logout_uri": "https://app.example/f?x=1"}), None),
+        (json!({"frontchannel_logout_uri": "https://app.example:443/f"}), None),
+        (json!({"frontchannel_logout_uri": "https://app.example:8443/f"}), Some("frontchannel_logout_uri")),
+        (json!({"frontchannel_logout_uri": "https://b.app.example/f"}), Some("frontchannel_logout_uri")),
+        (json!({"frontchannel_logout_uri": "https://app.example/f#x"}), Some("frontchannel_logout_uri")),
+        (json!({"initiate_login_uri": "https://app.example/begin"}), None),
+        (json!({"initiate_login_uri": "http://localhost/begin"}), Some("initiate_login_uri")),
+        (json!({"localized": {"client_name#de": "Anwendung", "logo_uri#pt-BR": "https://app.example/l"}}), None),
+        (json!({"localized": {"client_name#": "x"}}), Some("client_name")),
+        (json!({"localized": {"client_name#_": "x"}}), Some("client_name")),
+        (json!({"localized": {"client_name#de": " "}}), Some("client_name")),
+        (json!({"localized": {"client_name#de": "x".repeat(201)}}), Some("client_name")),
+        (json!({"localized": {"client_name#de": "a\n"}}), Some("client_name")),
+        (json!({"localized": {"tos_uri#de": "http://app.example/"}}), Some("tos_uri")),
+        (json!({"localized": {"contacts#de": "x"}}), Some("localized")),
+        (json!({"localized": {"client_name": "x"}}), Some("localized")),
+        (json!({"contacts": ["a\u{0}"]}), Some("contacts")),
+        (json!({"software_id": "a\u{7f}"}), Some("software_id")),
+        (json!({"software_version": "1.0 beta"}), None),
+        (json!({"jwks_uri": "https://app.example/jwks", "default_acr_values": ["a\t"]}), Some("default_acr_values")),
+    ] {
+        let found = check(&with(members.clone())).err().map(|wrong| wrong.member);
+        assert_eq!(found, expected, "{members}");
+    }
+    let (x, y) = ("MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM");
+    let odd = json!({"jwks": {"keys": [{"kty": "EC", "crv": "P-256", "x": x, "y": y, "note": ["\u{0}"]}]}});
+    assert_eq!(check(&with(odd)).unwrap_err().member, "jwks", "also deep inside");
+}
+
+/// R3, R-37: a client that registered itself stays a third party, whoever changes it, and leads where its kind may.
+#[test]
+fn clients_that_registered_themselves() {
+    let scopes = "openid email".parse().unwrap();
+    let own = Client { source: ClientSource::Dynamic, scopes, ..client() };
+    assert_eq!(check(&own), Ok(()));
+    let members = |members: Value| Client { metadata: serde_json::from_value(members).unwrap(), ..own.clone() };
+    let wrong = |client: &Client| check(client).err().map(|wrong| wrong.member);
+    for (client, expected) in [
+        (Client { first_party: true, ..own.clone() }, "first_party"),
+        (Client { scopes: "openid reports".parse().unwrap(), ..own.clone() }, "scope"),
+        (Client { scopes: "client:read".parse().unwrap(), ..own.clone() }, "scope"),
+        (Client { default_audience: Some("https://api.example/".into()), ..own.clone() }, "default_audience"),
+        (members(json!({"resources": ["https://api.example/"]})), "resources"),
+        (members(json!({"access_roles": ["user"]})), "access_roles"),
+        (members(json!({"claims": {"groups": {"from": "groups"}}})), "claims"),
+        (Client { name: "a\u{202E}b".into(), ..own.clone() }, "client_name"),
+        (members(json!({"localized": {"client_name#de": "a\u{2066}b"}})), "client_name"),
+    ] {
+        assert_eq!(wrong(&client), Some(expected), "{client:?}");
+        if expected != "first_party" {
+            assert_eq!(wrong(&Client { source: ClientSource::Admin, ..client }), None, "an administrator may");
+        }
+    }
+    assert_eq!(wrong(&Client { name: "Büro \u{200F}עברית".into(), ..own.clone() }), None);
+    let (web, native) = (ApplicationType::Web, ApplicationType::Native);
+    for (kind, uri, code, implicit) in [
+        (web, "https://app.example/cb", true, true),
+        (web, "https://localhost/cb", true, false),
+        (web, "https://app.localhost/cb", true, false),
+        (web, "https://127.0.0.1/cb", true, false),
+        (web, "http://localhost:3000/cb", true, false),
+        (web, "com.example.app:/cb", false, false),
+        (native, "com.example.app:/cb", true, true),
+        (native, "http://127.0.0.1/cb", true, true),
+        (native, "https://app.example/cb", false, false),
+    ] {
+        let with = |grant: &str, response: &str| Client {
+            application_type: kind,
+            redirect_uris: vec![uri.into()],
+            grant_types: vec![grant.into()],
+            response_types: vec![ResponseType::parse(response).unwrap()],
+            ..own.clone()
+        };
+        for (client, good) in [(with("authorization_code", "code"), code), (with("implicit", "id_token"), implicit)] {
+            let expected = (!good).then_some("redirect_uris");
+            assert_eq!(wrong(&client), expected, "{uri} {:?}", client.grant_types);
+            assert_eq!(wrong(&Client { source: ClientSource::Admin, ..client }), None, "{uri}");
+        }
+    }
+}
+
+/// RFC 7591 §3.2.2, RFC 6749 §5.2: a refusal is told in plain ASCII, and not without end.
+#[test]
+fn refusals_are_plain() {
+    let error = refusal("redirect_uris", "redirect_uris: \"https://\u{fc}\\\": use\nhttps");
+    assert_eq!((error.code, &*error.description), (ErrorCode::InvalidRedirectUri, "redirect_uris: https://: usehttps"));
+    let error = refusal("jwks", &"x".repeat(1_000));
+    assert_eq!((error.code, error.description.len()), (ErrorCode::InvalidClientMetadata, 400));
+}
+
+/// R1: what is told of a registration: every value, the defaults that apply, languages as they were sent, a secret that was
+/// made or can be told again, and how to come back.
+#[test]
+fn what_is_told() {
+    let members = json!({
+        "localized": {"client_name#de": "Anwendung"}, "id_token_encrypted_response_alg": "ECDH-ES",
+        "frontchannel_logout_uri": "https://app.example/f",
+    });
+    let own = Client { source: ClientSource::Dynamic, ..with(members) };
+    let (token, secret) = (Secret::new("token"), Secret::new("secret"));
+    let tell = |client: &Client, secret: Option<&Secret>| {
+        let issued_at = crate::fixtures::now();
+        Value::Object(Information { client, issued_at, secret, token: &token }.to_json(&crate::fixtures::realm()))
+    };
+    let expected = json!({
+        "client_id": "app", "client_id_issued_at": 1_800_000_000, "client_secret": "secret",
+        "client_secret_expires_at": 0, "registration_access_token": "token",
+        "registration_client_uri": "https://op.example/oauth/register/app", "client_name": "App",
+        "client_name#de": "Anwendung", "redirect_uris": ["https://app.example/cb"],
+        "post_logout_redirect_uris": ["https://app.example/bye"], "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"], "scope": "email offline_access openid profile", "subject_type": "public",
+        "token_endpoint_auth_method": "client_secret_basic", "application_type": "web", "require_auth_time": false,
+        "id_token_signed_response_alg": "RS256", "id_token_encrypted_response_alg": "ECDH-ES",
+        "id_token_encrypted_response_enc": "A128CBC-HS256", "frontchannel_logout_uri": "https://app.example/f",
+        "frontchannel_logout_session_required": false,
+    });
+    assert_eq!(tell(&own, Some(&secret)), expected);
+    let silent = tell(&own, None);
+    assert_eq!((silent.get("client_secret"), silent.get("client_secret_expires_at")), (None, None));
+    let signs = Client { auth: ClientAuth::SecretJwt(Secret::new("kept")), ..own };
+    assert_eq!(tell(&signs, None)["client_secret"], "kept");
 }
 
 /// A member, and what makes one of so many entries.

@@ -190,3 +190,6 @@ fn further(sent: Sent) -> Result<Map<String, Value>, OAuthError> {
     }
     Ok(members)
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ use signet_oidc::{
     secret::{Digest, Secret},
 };
 use signet_storage::{
-    Origin, Tx, audit::Entry, clients::ClientRecord, registrations::InitialAccessToken, store::Abort,
+    Actor, Origin, Tx, audit::Entry, clients::ClientRecord, registrations::InitialAccessToken, store::Abort,
 };
 
 use super::EndpointError;
@@ -196,7 +196,9 @@ fn refuse(app: &App, http: &HttpRequest, error: &EndpointError, client: Option<C
         let (event, code) = (EventKind::ClientRegistrationRefused, error.code().as_str());
         let about = entry(event, client, None, &mut turn);
         let entry = Entry { result: "refused", detail: Some(code.to_owned()), ..about };
-        app.audit.push(entry, call::origin(http));
+        // Who shows no token that is right is nobody known.
+        let actor = (error.code() == ErrorCode::InvalidToken).then_some(Actor::Anonymous);
+        app.audit.push(entry, Origin { actor, ..call::origin(http) });
     }
     match error {
         EndpointError::OAuth(oauth) if oauth.code == ErrorCode::InvalidToken => {

@@ -207,7 +207,7 @@ async fn a_service_gets_tokens_for_itself() {
     let client = client_of(&own);
     let granted = flow::granted(flow::token(&signet, &client, &[("grant_type", "client_credentials")]).await).await;
     let claims = flow::jwt_payload(flow::member(&granted, "access_token"));
-    assert_eq!((&claims["aud"], &claims["sub"]), (&json!(client.id), &json!(client.id)));
+    assert_eq!((&claims["aud"], &claims["sub"]), (&json!([client.id]), &json!(client.id)));
     for scope in ["client:read", "*:*", "reports"] {
         let fields = [("grant_type", "client_credentials"), ("scope", scope)];
         assert_eq!(flow::refused(flow::token(&signet, &client, &fields).await).await.1, "invalid_scope", "{scope}");

@@ -15,7 +15,7 @@ use signet_oidc::{
     secret::{Digest, Secret},
 };
 use signet_storage::{
-    Origin, StoreError, Tx, audit::Entry, clients::ClientRecord, registrations::Registered, store::Abort,
+    Actor, Origin, StoreError, Tx, audit::Entry, clients::ClientRecord, registrations::Registered, store::Abort,
 };
 
 use super::{EndpointError, answer, bearer, entry, invalid_token, refuse, refused, settings, taken_back};
@@ -152,7 +152,8 @@ async fn replace(
         return Err(refusal("client_secret", "client_secret: it is not the client's; leave it out").into());
     }
     let settings = settings(Wanted::read(members)?, &app.realm())?;
-    let desk = Desk::of(app, call::origin(http), None);
+    let actor = Some(Actor::Client(registered.record.client.key.0));
+    let desk = Desk::of(app, Origin { actor, ..call::origin(http) }, None);
     let sectors = app.registrar.look(&desk, &settings, Some(&Settings::of(&registered.record.client))).await?;
     keys::provide(&desk, &settings.signing_algs()).await.map_err(refused)?;
     let (digest, mut turn, origin) = (token.digest(), entropy::turn()?, call::origin(http));
