@@ -232,6 +232,16 @@ proptest! {
         }
     }
 
+    /// R-57, R1: nor does what looks like a registration.
+    #[test]
+    fn any_registration(members in vec((select(MEMBERS.to_vec()), json_value()), 0..10), valid in any::<bool>()) {
+        let mut body: Map<String, Value> = members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        if valid {
+            body.insert("redirect_uris".to_owned(), json!(["https://app.example/cb"]));
+        }
+        fuzz::registration(Value::Object(body).to_string().as_bytes());
+    }
+
     /// nor does what looks like a signed message.
     #[test]
     fn any_jwt(header in json_value(), claims in json_value(), signature in "[A-Za-z0-9_-]{0,90}") {
@@ -244,8 +254,34 @@ proptest! {
     }
 }
 
-const TARGETS: [fn(&[u8]) -> bool; 6] =
-    [fuzz::authorize, fuzz::claims, fuzz::client_assertion, fuzz::id_token_hint, fuzz::request_object, fuzz::token];
+const TARGETS: [fn(&[u8]) -> bool; 7] = [
+    fuzz::authorize,
+    fuzz::claims,
+    fuzz::client_assertion,
+    fuzz::id_token_hint,
+    fuzz::registration,
+    fuzz::request_object,
+    fuzz::token,
+];
+
+const MEMBERS: [&str; 16] = [
+    "redirect_uris",
+    "grant_types",
+    "response_types",
+    "client_name",
+    "client_name#de",
+    "logo_uri#x",
+    "scope",
+    "application_type",
+    "token_endpoint_auth_method",
+    "jwks",
+    "contacts",
+    "default_acr_values",
+    "software_id",
+    "request_uris",
+    "claims",
+    "default_max_age",
+];
 
 const NAMES: [&str; 24] = [
     "client_id",

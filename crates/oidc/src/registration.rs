@@ -9,7 +9,7 @@ mod language;
 mod sector;
 mod wanted;
 
-pub use information::{Information, path};
+pub use information::Information;
 pub use sector::Sector;
 pub use wanted::{Identity, Wanted};
 

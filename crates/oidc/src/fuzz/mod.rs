@@ -7,6 +7,7 @@ mod authorize;
 mod claims;
 mod client_assertion;
 mod id_token_hint;
+mod registration;
 #[cfg(test)]
 mod replay;
 mod request_object;
@@ -16,6 +17,7 @@ pub use authorize::authorize;
 pub use claims::claims;
 pub use client_assertion::client_assertion;
 pub use id_token_hint::id_token_hint;
+pub use registration::registration;
 pub use request_object::request_object;
 pub use token::token;
 

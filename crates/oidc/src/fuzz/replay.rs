@@ -46,6 +46,12 @@ fn token() {
     replay("token", super::token);
 }
 
+/// R1, R2, R3: the seeds of registrations.
+#[test]
+fn registration() {
+    replay("registration", super::registration);
+}
+
 /// A9, R-35: the seeds of `id_token_hint`.
 #[test]
 fn id_token_hint() {

@@ -24,7 +24,7 @@ pub struct Information<'a> {
 }
 
 /// The path of the registration of a client.
-pub fn path(client_id: &str) -> String {
+fn path(client_id: &str) -> String {
     format!("/oauth/register/{client_id}")
 }
 

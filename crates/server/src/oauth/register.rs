@@ -57,8 +57,8 @@ async fn create(app: &App, http: &HttpRequest, payload: Payload) -> Result<Map<S
     let desk = Desk::of(app, call::origin(http), None);
     let sectors = app.registrar.look(&desk, &settings, None).await?;
     sectors.confirm(&settings, None).map_err(refused)?;
+    let _turn = app.registrar.enter().await?;
     keys::provide(&desk, &settings.signing_algs()).await.map_err(refused)?;
-
     let mut turn = entropy::turn()?;
     let most = i64::from(live.config.registration.max_clients);
     let secret = settings.wants_secret().then(|| make_secret(settings.auth_method(), &mut turn));
@@ -66,7 +66,6 @@ async fn create(app: &App, http: &HttpRequest, payload: Payload) -> Result<Map<S
     let id = ClientId::parse(&turn.uuid().simple().to_string()).ok_or(entropy::NoEntropy)?;
     let client = settings.into_client(id, &ClientSource::Dynamic, secret.as_ref()).map_err(refused)?;
     let (digest, origin) = (access.digest(), call::origin(http));
-    let _turn = app.registrar.enter().await?;
     let registered = app.store.attempt(move |tx| {
         // What is refused below takes this back: a refusal costs no use of the token.
         let spent = match token {

@@ -130,6 +130,21 @@ async fn private_addresses_are_not_looked_at() {
     assert_eq!(target.connections(), 0, "nothing else is fetched at registration");
 }
 
+/// O1, R1: who may not register has nothing looked at.
+#[tokio::test]
+async fn nothing_is_looked_at_for_who_may_not() {
+    let mut signet = Signet::prepare(Database::Postgres, &[("SIGNET_REGISTRATION__CLIENTS", "token")]);
+    let target = Target::start(&signet);
+    target.open_to(&mut signet);
+    signet.restart().await;
+    target.serve("/sector", &json!(URIS));
+    let body = pairwise(&target.url("/sector"));
+    assert_eq!(register(&signet, &body).await.status(), 401);
+    let wrong = signet.http().post(signet.url("/oauth/register")).bearer_auth(flow::random()).json(&body);
+    assert_eq!(wrong.send().await.expect("an answer").status(), 401);
+    assert_eq!(target.connections(), 0);
+}
+
 /// R3: a change is held to the same; what was looked at and stays the same is not looked at again.
 #[tokio::test]
 async fn a_change_is_looked_at_anew() {

@@ -155,9 +155,9 @@ async fn replace(
     let actor = Some(Actor::Client(registered.record.client.key.0));
     let desk = Desk::of(app, Origin { actor, ..call::origin(http) }, None);
     let sectors = app.registrar.look(&desk, &settings, Some(&Settings::of(&registered.record.client))).await?;
+    let _turn = app.registrar.enter().await?;
     keys::provide(&desk, &settings.signing_algs()).await.map_err(refused)?;
     let (digest, mut turn, origin) = (token.digest(), entropy::turn()?, call::origin(http));
-    let _turn = app.registrar.enter().await?;
     let written = app.store.attempt(move |tx| {
         let record = locked(tx, &id, &digest).map_err(|abort| match abort {
             Abort::Store(error) => Abort::Store(error),
