@@ -105,6 +105,7 @@ async fn no_secret_is_told() {
             ("SIGNET_LOG__FORMAT", "json"),
             ("REDIS_URL", &redis_url),
             ("SIGNET_SECRET_KEY", &STANDARD.encode(&secret_key)),
+            ("SIGNET_REGISTRATION__CLIENTS", "token"),
         ],
     );
     signet.restart().await;

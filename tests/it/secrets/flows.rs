@@ -3,6 +3,7 @@
 mod fronts;
 mod office;
 mod people;
+mod registrations;
 mod strays;
 
 use reqwest::header::HeaderMap;
@@ -62,6 +63,7 @@ pub async fn drive(signet: &Signet, hunt: &mut Hunt) {
     driver.front_channel().await;
     driver.signed_requests().await;
     driver.encrypted().await;
+    driver.registrations().await;
     driver.wrong_settings().await;
 }
 
