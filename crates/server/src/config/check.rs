@@ -151,7 +151,7 @@ fn spans(read: &mut Read) {
         ("tokens.interaction", s.tokens.interaction, minute(1), hour(24)),
         ("sessions.idle", s.sessions.idle, minute(1), day(90)),
         ("sessions.absolute", s.sessions.absolute, minute(5), day(365)),
-        ("registration.unused_after", s.registration.unused_after, hour(1), day(3_650)),
+        ("registration.unused_after", s.registration.unused_after, day(1), day(3_650)),
         ("database.connect_timeout", s.database.connect_timeout, second(1), minute(1)),
         ("database.checkout_timeout", s.database.checkout_timeout, ms(100), minute(1)),
         ("database.statement_timeout", s.database.statement_timeout, ms(100), minute(5)),

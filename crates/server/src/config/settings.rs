@@ -155,7 +155,7 @@ pub struct Registration {
     pub clients: Clients,
     /// How many applications may be there that registered themselves, 1 to 1000000; one more is refused with 503.
     pub max_clients: u32,
-    /// After how long without use an application goes that registered itself, 1h to 3650d.
+    /// After how long without use an application goes that registered itself, 1d to 3650d.
     pub unused_after: Span,
 }
 

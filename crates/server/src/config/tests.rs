@@ -280,7 +280,7 @@ fn live_settings_are_the_ones_marked() {
         "http": { "workers": 3, "head_timeout": "3s", "body_timeout": "3s", "request_timeout": "3s", "keep_alive": "3s", "drain": "3s", "shutdown_timeout": "3s" },
         "proxy": { "trusted": ["10.0.0.0/8"] },
         "outbound": { "allow_private": true, "trusted_ca": "b", "timeout": "3s" },
-        "registration": { "accounts": "domains", "domains": ["b.example"], "clients": "token", "max_clients": 7, "unused_after": "7h" },
+        "registration": { "accounts": "domains", "domains": ["b.example"], "clients": "token", "max_clients": 7, "unused_after": "7d" },
         "rate_limits": { "enabled": false, "sign_in": "7/7m", "registration": "7/7m", "client_registration": "7/7m", "reset": "7/7m", "second_factor": "7/7m", "user": "7/7m", "address": "7/7m", "token_failures": "7/7m" },
         "tokens": { "access": "7m", "id": "7m", "refresh": "7h", "refresh_repeat": "7s", "code": "17s", "interaction": "7m" },
         "sessions": { "idle": "7m", "absolute": "7h" },

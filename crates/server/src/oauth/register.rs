@@ -123,8 +123,6 @@ fn full() -> OAuthError {
 /// What the client wants, checked as what an administrator sets is.
 fn settings(wanted: Wanted, realm: &Realm) -> Result<Settings, EndpointError> {
     let names = |types: &[ResponseType]| types.iter().map(ToString::to_string).collect();
-    // Public clients must use it all the same.
-    let pkce = if wanted.token_endpoint_auth_method == "none" { PkceRule::Required } else { PkceRule::Optional };
     let new = NewClient {
         client_name: wanted.client_name,
         redirect_uris: wanted.redirect_uris,
@@ -134,7 +132,8 @@ fn settings(wanted: Wanted, realm: &Realm) -> Result<Settings, EndpointError> {
         scope: Some(wanted.scopes.to_string()),
         token_endpoint_auth_method: Some(wanted.token_endpoint_auth_method),
         application_type: wanted.application_type,
-        pkce: Some(pkce),
+        // Public clients must use it all the same.
+        pkce: Some(PkceRule::Optional),
         members: wanted.members,
         ..NewClient::default()
     };

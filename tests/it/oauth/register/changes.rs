@@ -230,8 +230,12 @@ async fn administrators_stand_above_it() {
     }
     let role = signet.cli(&["role", "assign", "moderator", "--client", id]).await;
     assert!(!role.status.success() && String::from_utf8_lossy(&role.stderr).contains("registered itself"), "{role:?}");
-    signet.cli_json(&["client", "update", id, "--name", "Checked", "--json"], "").await;
+    signet.cli_json(&["client", "update", id, "--name", "Checked", "--pkce", "required", "--json"], "").await;
     assert_eq!(flow::granted(manage_own(&signet, "GET", &own, None).await).await["client_name"], "Checked");
+    let body = sent_back(&own, &json!({ "client_name": "Mine again" }));
+    flow::granted(manage_own(&signet, "PUT", &own, Some(&body)).await).await;
+    let shown = signet.cli_json(&["client", "show", id, "--json"], "").await;
+    assert_eq!((&shown["client_name"], &shown["pkce"]), (&json!("Mine again"), &json!("required")), "its rules stay");
 
     signet.cli_json(&["client", "disable", id, "--json"], "").await;
     for method in ["GET", "PUT", "DELETE"] {

@@ -130,6 +130,17 @@ impl Settings {
         })
     }
 
+    /// The same with the rules that an administrator set, which a client does not change by itself.
+    pub(crate) fn with_policy_of(self, stored: &Self) -> Self {
+        Self {
+            pkce: stored.pkce,
+            refresh_rotation: stored.refresh_rotation,
+            pkce_plain: stored.pkce_plain,
+            request_objects: stored.request_objects,
+            ..self
+        }
+    }
+
     /// Every check, in order. Answers the settings as they are stored.
     pub fn check(self, realm: &Realm, source: &ClientSource) -> Result<Self, AdminError> {
         let name = checks::name(self.name)?;

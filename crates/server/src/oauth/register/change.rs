@@ -181,6 +181,7 @@ fn write(
 ) -> Result<(ClientRecord, Option<Secret>), Abort<EndpointError>> {
     let refuse = |error: AdminError| Abort::Refused(refused(error));
     let stored = Settings::of(&record.client);
+    let settings = settings.with_policy_of(&stored);
     sectors.confirm(&settings, Some(&stored)).map_err(refuse)?;
     let changed = settings.differences(&stored);
     if changed.is_empty() {
