@@ -62,6 +62,7 @@ pub struct ClaimMapping {
 /// absent has its default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "these are the members that specifications name")]
 pub struct ClientMetadata {
     /// RFC 7517 §5: its public keys.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,6 @@
 //! Who may register: nobody, who has a token, everybody.
 
+use diesel::RunQueryDsl as _;
 use serde_json::{Value, json};
 
 use super::{OPEN, application, client_of, count, manage_own, refused, register, registered, tokens};
@@ -100,7 +101,6 @@ async fn an_initial_access_token_is_counted() {
     assert_eq!(count(&signet, &used_up), 1);
 
     let (over, token) = make_token(&signet, &["--expires-in", "1m"]).await;
-    use diesel::RunQueryDsl as _;
     let ended = format!("UPDATE initial_access_tokens SET expires_at = now() WHERE id = '{over}'");
     diesel::sql_query(ended).execute(&mut signet.database()).expect("a change");
     assert_eq!(with_token(&signet, &token).send().await.expect("an answer").status(), 401, "over");
