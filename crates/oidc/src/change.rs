@@ -295,6 +295,8 @@ events! {
         ResourceUpdated = "resource.updated", success;
         /// An API was removed.
         ResourceDeleted = "resource.deleted", success;
+        /// A delivery was put to be tried again; the object names it.
+        DeliveryRepeated = "delivery.repeated", success;
         /// Keys that were missing were made: at the first start, or for an algorithm that had none.
         KeyCreated = "key.created", success;
         /// The next signing key signs, and another one was published.

@@ -1,6 +1,6 @@
 //! The discovery document (OIDC Discovery §3, RFC 8414 §2), built from what the endpoints dispatch on.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     authorize::ResponseMode,
@@ -67,11 +67,28 @@ pub fn document(realm: &Realm, acr_values: &[&str]) -> Value {
         "request_object_signing_alg_values_supported": names([Alg::None].into_iter().chain(Alg::ACCEPTED)),
         "authorization_response_iss_parameter_supported": true,
     });
-    // Protocol D3: only where somebody may.
-    if let Some(members) = document.as_object_mut().filter(|_| realm.clients_register) {
-        members.insert("registration_endpoint".to_owned(), json!(realm.url("/oauth/register")));
+    if let Value::Object(members) = &mut document {
+        members.extend(sessions(realm));
+        // Protocol D3: only where somebody may.
+        if realm.clients_register {
+            members.insert("registration_endpoint".to_owned(), json!(realm.url("/oauth/register")));
+        }
     }
     document
+}
+
+/// OIDC Session Management §3.3, Back-Channel Logout §2.1, Front-Channel Logout §3.
+fn sessions(realm: &Realm) -> Map<String, Value> {
+    let supported = [
+        "backchannel_logout_supported",
+        "backchannel_logout_session_supported",
+        "frontchannel_logout_supported",
+        "frontchannel_logout_session_supported",
+    ];
+    let mut members: Map<String, Value> =
+        supported.map(|name| (name.to_owned(), Value::Bool(true))).into_iter().collect();
+    members.insert("check_session_iframe".to_owned(), realm.url("/oauth/check-session").into());
+    members
 }
 
 fn names(algs: impl Iterator<Item = Alg>) -> Vec<&'static str> {

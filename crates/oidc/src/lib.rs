@@ -33,6 +33,7 @@ pub mod resource;
 pub mod revoke;
 pub mod scope;
 pub mod secret;
+pub mod session_state;
 pub mod subject;
 pub mod token;
 pub mod turn;

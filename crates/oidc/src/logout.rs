@@ -1,4 +1,7 @@
-//! RP-initiated logout (OIDC RP-Initiated Logout 1.0), its smallest form.
+//! RP-initiated logout (OIDC RP-Initiated Logout 1.0), and how other clients are told.
+
+pub mod back_channel;
+pub mod front_channel;
 
 use crate::{call::Params, client::Client, error::OAuthError, jose::IdClaims, secret::DerivationKey, subject::Session};
 
@@ -15,7 +18,10 @@ pub enum Plan {
         redirect: Option<String>,
     },
     /// Ask the person first.
-    Confirm,
+    Confirm {
+        /// Where to after that, with `state`.
+        redirect: Option<String>,
+    },
     /// Nobody is signed in.
     Nothing {
         /// Where to, with `state`.
@@ -54,7 +60,7 @@ pub fn decide(params: &Params, facts: &Facts<'_>) -> Result<Plan, OAuthError> {
         let sid = facts.sid_key.text(&[session.id.0.as_bytes(), hint.aud.as_bytes()]);
         subject.as_deref() == Some(hint.sub.as_str()) && hint.sid.as_deref().is_none_or(|named| named == sid)
     });
-    Ok(if same_person { Plan::End { redirect } } else { Plan::Confirm })
+    Ok(if same_person { Plan::End { redirect } } else { Plan::Confirm { redirect } })
 }
 
 /// RP-Initiated Logout §3: only to an exactly registered URI.
@@ -119,9 +125,14 @@ mod tests {
             run("post_logout_redirect_uri=https%3A%2F%2Fevil.example", good(), true),
             Ok(Plan::End { redirect: None })
         );
-        assert_eq!(run(bye, None, true), Ok(Plan::Confirm));
-        assert_eq!(run(bye, Some(hint("another", None)), true), Ok(Plan::Confirm));
-        assert_eq!(run(bye, Some(hint("subject", Some("other session".into()))), true), Ok(Plan::Confirm));
+        assert_eq!(run(bye, None, true), Ok(Plan::Confirm { redirect: None }));
+        let after = || Ok(Plan::Confirm { redirect: Some("https://app.example/bye".into()) });
+        assert_eq!(run(bye, Some(hint("another", None)), true), after());
+        assert_eq!(run(bye, Some(hint("subject", Some("other session".into()))), true), after());
+        assert_eq!(
+            run("post_logout_redirect_uri=x", Some(hint("another", None)), true),
+            Ok(Plan::Confirm { redirect: None })
+        );
         assert_eq!(run(bye, None, false), Ok(Plan::Nothing { redirect: None }));
         assert_eq!(run(bye, good(), false), Ok(Plan::Nothing { redirect: Some("https://app.example/bye".into()) }));
         assert!(run("client_id=other", good(), true).is_err());

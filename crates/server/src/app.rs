@@ -24,6 +24,7 @@ use crate::{
     audit::queue::AuditQueue,
     channel::Channel,
     config::Config,
+    deliveries::Deliveries,
     guard::{access::Permissions, cookies::CookieNames, proxy::TrustedProxies, rate_limits::Limiter},
     hashing::Hasher,
     oauth::register::Registrar,
@@ -67,6 +68,8 @@ pub struct App {
     pub outbound: Arc<Outbound>,
     /// Clients' key sets by `jwks_uri`.
     pub key_sets: KeySets,
+    /// What is known of deliveries beside their table.
+    pub deliveries: Deliveries,
     /// Counters of what is tried too often.
     pub limits: Limiter,
     /// Audit rows of what has no transaction.
@@ -170,6 +173,7 @@ impl App {
             forgotten: AtomicU64::new(0),
             hooks: Hooks::default(),
             key_sets: KeySets::new(Arc::clone(&parts.outbound)),
+            deliveries: Deliveries::default(),
             outbound: parts.outbound,
             limits: Limiter::default(),
             live: ArcSwap::from_pointee(Live { realm: Arc::new(parts.realm), config: parts.config }),

@@ -11,6 +11,7 @@ pub mod channel;
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod deliveries;
 pub mod doctor;
 pub mod entropy;
 pub mod guard;

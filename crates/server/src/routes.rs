@@ -4,11 +4,15 @@
 //! handler cannot stand on a line without its requirement, and the guard runs before each.
 
 use crate::{
-    api::{self as rest, audit, clients, consents, docs, keys, registration_tokens, resources, roles, users},
+    api::{
+        self as rest, audit, clients, consents, deliveries, docs, keys, registration_tokens, resources, roles, users,
+    },
     guard::route::{
         Audience::Issuer, Headers, Line, Service, api, delete, endpoint, get, install, page, patch, post, put,
     },
-    oauth::{authorize, discovery, introspect, logout, register as own_registration, revoke, token, userinfo},
+    oauth::{
+        authorize, check_session, discovery, introspect, logout, register as own_registration, revoke, token, userinfo,
+    },
     pages::{
         self,
         account::{activity, applications},
@@ -95,9 +99,11 @@ pub fn map() -> Vec<Service> {
             ],
         ),
         endpoint("/oauth/jwks", cors, [get(discovery::jwks).public()]),
+        page("/oauth/check-session", Headers::FRAMED, [get(check_session::get).public()]),
+        page("/assets/check-session.js", strict, [get(check_session::script).public()]),
         page(
             "/oauth/logout",
-            interaction,
+            Headers::LOGOUT,
             [get(logout::get).public().writes(LOGOUT), post(logout::post).public().writes(LOGOUT)],
         ),
         // Operation.
@@ -185,6 +191,12 @@ fn administration() -> Vec<Service> {
             ],
         ),
         api("/api/v1/admin/audit", [get(audit::list).needs("audit:read")]),
+        api("/api/v1/admin/deliveries", [get(deliveries::list).needs("delivery:read")]),
+        api("/api/v1/admin/deliveries/{id}", [get(deliveries::show).needs("delivery:read")]),
+        api(
+            "/api/v1/admin/deliveries/{id}/repeat",
+            [post(deliveries::repeat).needs("delivery:repeat").writes(&["delivery.repeated"]).body_limit(FEW)],
+        ),
         api("/api/v1/admin/keys", [get(keys::list).needs("key:read")]),
         api(
             "/api/v1/admin/keys/rotate",

@@ -15,7 +15,7 @@ use crate::{
     audit, channel,
     cli::output,
     config::Config,
-    control,
+    control, deliveries,
     guard::{connections::Connections, headers, limits},
     outbound::{Outbound, SetupError},
     playground::{Playground, PlaygroundError, registration},
@@ -259,6 +259,7 @@ fn jobs(app: &Data<App>, opened: &Opened) -> Vec<tokio::task::JoinHandle<()>> {
     }
     jobs.extend(channel::start(app));
     jobs.extend(audit::upkeep::start(app));
+    jobs.push(deliveries::start(app));
     #[cfg(feature = "embedded")]
     if let Some(embedded) = &opened.embedded {
         jobs.push(actix_web::rt::spawn(maintain(opened.store.clone(), std::sync::Arc::clone(embedded))));

@@ -222,11 +222,12 @@ impl Tx<'_> {
     }
 
     /// Ends every session, grant (those of offline access too), sign-in link and token of an account, here at once and
-    /// on other nodes when they hear of it. Five statements, however many there are; grants before sessions before the
+    /// on other nodes when they hear of it; clients that are told in the back channel are. Six statements, however many there are; grants before sessions before the
     /// account, as a refresh and a sign-in take them, so that none waits for the other in a circle. What is being given
     /// at this moment is older than `ends_before`, and over too.
     pub(crate) fn end_everything(&mut self, user: UserId, at: DateTime<Utc>) -> Result<(), StoreError> {
         self.revoke_grants_of(user, at)?;
+        self.tell_of_sessions(user.0, at)?;
         diesel::update(sessions::table.filter(sessions::user_id.eq(user.0)).filter(sessions::ended_at.is_null()))
             .set(sessions::ended_at.eq(at))
             .execute(self.conn)?;

@@ -10,6 +10,7 @@ pub mod bootstrap;
 pub mod clients;
 pub mod consents;
 pub mod data_dir;
+pub mod deliveries;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 pub mod error;

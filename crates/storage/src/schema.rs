@@ -269,6 +269,32 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    session_clients (session_id, client_key) {
+        session_id -> Uuid,
+        client_key -> Int8,
+        subject -> Text,
+        sid -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    deliveries (id) {
+        id -> Int8,
+        realm_id -> Int8,
+        kind -> Text,
+        client_key -> Nullable<Int8>,
+        content -> Jsonb,
+        state -> Text,
+        attempts -> Int4,
+        due_at -> Timestamptz,
+        last_problem -> Nullable<Text>,
+        created_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(sign_in_links -> users (user_id));
 diesel::joinable!(role_parents -> roles (role_id));
@@ -276,6 +302,7 @@ diesel::joinable!(user_roles -> users (user_id));
 diesel::joinable!(grants -> users (user_id));
 diesel::joinable!(grants -> sessions (session_id));
 diesel::joinable!(refresh_tokens -> grants (grant_id));
+diesel::joinable!(deliveries -> clients (client_key));
 
 diesel::allow_tables_to_appear_in_same_query!(
     realms,
@@ -289,6 +316,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     client_roles,
     sign_in_links,
     sessions,
+    session_clients,
+    deliveries,
     consents,
     grants,
     refresh_tokens,

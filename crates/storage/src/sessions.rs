@@ -182,11 +182,18 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Ends a session and its grants without offline access; tells every node whose tokens are still alive. One
-    /// statement, whatever hangs on it.
+    /// Ends a session and its grants without offline access; tells every node whose tokens are still alive, and makes a
+    /// delivery for each client that is told in the back channel. One statement, whatever hangs on it.
     pub(crate) fn end_session(&mut self, session: Uuid, at: DateTime<Utc>) -> Result<(), StoreError> {
         let told: Vec<Notice> = diesel::sql_query(
-            "WITH ended AS (UPDATE sessions SET ended_at = $3 WHERE realm_id = $1 AND id = $2 AND ended_at IS NULL), \
+            "WITH ended AS (UPDATE sessions SET ended_at = $3 WHERE realm_id = $1 AND id = $2 AND ended_at IS NULL \
+                       RETURNING id), \
+             told AS (INSERT INTO deliveries (realm_id, kind, client_key, content, state, due_at, created_at) \
+                      SELECT $1, 'backchannel_logout', clients.id, \
+                      jsonb_build_object('sub', session_clients.subject, 'sid', session_clients.sid), 'waiting', $3, $3 \
+                      FROM ended JOIN session_clients ON session_id = ended.id \
+                      JOIN clients ON clients.id = session_clients.client_key \
+                      WHERE clients.disabled_at IS NULL AND jsonb_exists(clients.metadata, 'backchannel_logout_uri')), \
              revoked AS (UPDATE grants SET revoked_at = $3 WHERE realm_id = $1 AND session_id = $2 AND NOT offline \
                          AND revoked_at IS NULL RETURNING id, access_until) \
              INSERT INTO notices (realm_id, version, kind, key, created_at, expires_at) \

@@ -34,11 +34,13 @@ pub enum Sweep {
     Spent,
     /// Tokens to register with, a day after their end.
     InitialAccessTokens,
+    /// Deliveries a week after they arrived, a month after they were given up.
+    Deliveries,
 }
 
 impl Sweep {
     /// Everything, tokens before what they hang on.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Interactions,
         Self::Notices,
         Self::RefreshTokens,
@@ -47,6 +49,7 @@ impl Sweep {
         Self::Spent,
         Self::SignInLinks,
         Self::InitialAccessTokens,
+        Self::Deliveries,
     ];
 
     fn statement(self) -> &'static str {
@@ -76,6 +79,11 @@ impl Sweep {
             Self::InitialAccessTokens => {
                 "DELETE FROM initial_access_tokens WHERE ctid = ANY (ARRAY(SELECT ctid FROM initial_access_tokens \
                  WHERE expires_at < $1 - interval '1 day' LIMIT 200))"
+            }
+            Self::Deliveries => {
+                "DELETE FROM deliveries WHERE id = ANY (ARRAY(SELECT id FROM deliveries \
+                 WHERE ended_at < $1 - interval '7 days' \
+                 AND (state = 'delivered' OR ended_at < $1 - interval '30 days') LIMIT 200))"
             }
             Self::Spent => {
                 "DELETE FROM spent_default WHERE ctid = ANY (ARRAY(SELECT ctid FROM spent_default \

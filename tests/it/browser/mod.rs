@@ -5,6 +5,7 @@ mod audit;
 mod docs;
 mod keyboard;
 mod link;
+mod logout;
 mod pages;
 mod playground;
 mod signin;

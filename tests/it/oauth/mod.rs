@@ -4,6 +4,7 @@ mod advertised;
 mod algorithms;
 mod attacks;
 mod authorize;
+mod backchannel;
 mod claims;
 mod client_auth;
 mod discovery;

@@ -2,7 +2,7 @@
 //! where `outbound.allow_private` is set.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -18,8 +18,8 @@ pub struct Hosted {
 struct State {
     /// Status line and body, by path.
     answers: HashMap<String, (String, String)>,
-    /// Paths in the order they were asked for.
-    asked: Vec<String>,
+    /// Paths and bodies in the order they were asked for.
+    asked: Vec<(String, String)>,
 }
 
 impl Hosted {
@@ -56,19 +56,41 @@ impl Hosted {
 
     /// How often a path was asked for.
     pub fn hits(&self, path: &str) -> usize {
-        self.state.lock().expect("the state").asked.iter().filter(|asked| *asked == path).count()
+        self.state.lock().expect("the state").asked.iter().filter(|(asked, _)| asked == path).count()
+    }
+
+    /// The forms that a path was sent, as far as it was sent any.
+    pub fn forms(&self, path: &str) -> Vec<HashMap<String, String>> {
+        let state = self.state.lock().expect("the state");
+        let bodies = state.asked.iter().filter(|(asked, body)| asked == path && !body.is_empty());
+        bodies.map(|(_, body)| url::form_urlencoded::parse(body.as_bytes()).into_owned().collect()).collect()
+    }
+
+    /// The same address by the name that the browser takes for the site Signet is on.
+    pub fn same_site(&self, path: &str) -> String {
+        format!("http://localhost:{}{path}", self.port)
     }
 }
 
 fn answer(stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
-    let mut lines = BufReader::new(stream).lines();
-    let first = lines.next().transpose()?.unwrap_or_default();
-    while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
+    let mut reader = BufReader::new(stream);
+    let (mut first, mut line, mut length) = (String::new(), String::new(), 0);
+    reader.read_line(&mut first)?;
+    while reader.read_line(&mut line)? > 2 {
+        let header = line.to_ascii_lowercase();
+        if let Some(value) = header.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap_or(0);
+        }
+        line.clear();
+    }
+    let mut sent = vec![0; length];
+    reader.read_exact(&mut sent)?;
     let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
+    let path = path.split('?').next().unwrap_or_default().to_owned();
     let (status, body) = {
         let mut state = state.lock().expect("the state");
         let found = state.answers.get(&path).cloned();
-        state.asked.push(path);
+        state.asked.push((path, String::from_utf8_lossy(&sent).into_owned()));
         found.unwrap_or_else(|| ("404 Not Found".to_owned(), String::new()))
     };
     let mut stream = stream;

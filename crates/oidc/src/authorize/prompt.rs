@@ -13,7 +13,7 @@ use crate::{
     consent::Consented,
     error::{ErrorCode, OAuthError},
     grant::{Confirmation, Grant, GrantKind, GrantState},
-    id::{GrantId, InteractionId},
+    id::{GrantId, InteractionId, SessionId},
     realm::Realm,
     scope::OFFLINE_ACCESS,
     secret::{DerivationKey, Digest},
@@ -99,6 +99,8 @@ pub enum Next {
         delivery: Delivery,
         /// What to sign and send.
         issue: Box<Issue>,
+        /// The session it is given under.
+        session: SessionId,
     },
 }
 
@@ -274,7 +276,7 @@ fn issue(
     }
     let issue = Box::new(issue);
     changes.push(Change::IssueGrant(Box::new(new)));
-    Outcome { changes, verdict: Ok(Next::Deliver { delivery: request.delivery(realm), issue }) }
+    Outcome { changes, verdict: Ok(Next::Deliver { delivery: request.delivery(realm), issue, session: session.id }) }
 }
 
 /// RFC 7519 §4.1.7: the request object of a request that is answered, where it counts once.

@@ -299,7 +299,7 @@ fn a_client_for_others() {
 #[test]
 fn what_issuing_stores() {
     let outcome = run("nonce=n", &client(), Some(session()), "", interacting(now(), Answered::Consent));
-    let Ok(Next::Deliver { delivery, issue }) = &outcome.verdict else { panic!("not delivered") };
+    let Ok(Next::Deliver { delivery, issue, .. }) = &outcome.verdict else { panic!("not delivered") };
     assert_eq!((delivery.redirect_uri.as_str(), delivery.state.as_deref()), (REDIRECT, Some("s")));
     assert!(matches!(outcome.changes.first(), Some(Change::SpendInteraction { .. })));
     assert!(outcome.changes.iter().any(|change| matches!(change, Change::RememberConsent { .. })));

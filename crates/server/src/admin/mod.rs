@@ -8,6 +8,7 @@ pub mod apply;
 pub mod audit;
 pub mod clients;
 pub mod consents;
+pub mod deliveries;
 pub mod keys;
 pub mod registration_tokens;
 pub mod resources;

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod clients;
 pub mod consents;
+pub mod deliveries;
 pub mod docs;
 mod input;
 pub mod keys;

@@ -11,7 +11,9 @@ use utoipa::{
     },
 };
 
-use super::{audit, clients, consents, keys, problem, registration_tokens, resources, roles, users};
+use super::{
+    audit, clients, consents, deliveries, keys, problem, registration_tokens, resources, roles, users,
+};
 use crate::{
     guard::route::{Line, Requirement},
     routes,
@@ -37,6 +39,7 @@ use crate::{
         roles::list, roles::create, roles::show, roles::update, roles::delete,
         roles::assign_to_user, roles::take_from_user, roles::assign_to_client, roles::take_from_client,
         audit::list,
+        deliveries::list, deliveries::show, deliveries::repeat,
     ),
     components(schemas(problem::ProblemBody, problem::FieldError)),
     servers((url = "/"))

@@ -12,6 +12,8 @@ signet_oidc::events! {
         AuditArchived = "audit.archived", success;
         /// A running server read its settings again; the detail names those that changed.
         ConfigurationReloaded = "configuration.reloaded", success;
+        /// A delivery failed for the last time; the object names it.
+        DeliveryGivenUp = "delivery.given_up", refused;
     }
 }
 

@@ -11,8 +11,8 @@ use serde_json::Value;
 use signet_storage::StoreError;
 
 use super::{
-    apply::ApplyCommand, client::ClientCommand, doctor::Inspect, exit::Exit, keys::KeysCommand,
-    resource::ResourceCommand, role::RoleCommand, user::UserCommand,
+    apply::ApplyCommand, client::ClientCommand, delivery::DeliveryCommand, doctor::Inspect, exit::Exit,
+    keys::KeysCommand, resource::ResourceCommand, role::RoleCommand, user::UserCommand,
 };
 use crate::admin::{AdminError, Desk};
 
@@ -76,6 +76,9 @@ commands! {
     /// The audit log.
     #[command(subcommand)]
     Audit(super::audit::AuditCommand),
+    /// What is to reach applications: sign-outs.
+    #[command(subcommand)]
+    Delivery(DeliveryCommand),
     /// Accounts.
     #[command(subcommand)]
     User(UserCommand),

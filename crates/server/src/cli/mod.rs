@@ -5,6 +5,7 @@ pub mod audit;
 pub mod client;
 pub mod command;
 mod config;
+mod delivery;
 mod docs;
 pub mod doctor;
 pub mod exit;

@@ -1,7 +1,8 @@
-//! Our cookies: `HttpOnly`, `SameSite=Lax`; `Secure` and the `__Host-` prefix on https.
+//! Our cookies: `HttpOnly`, `SameSite=Lax`; `Secure` and the `__Host-` prefix on https. One is for scripts: what
+//! the frame of session management compares with (protocol L4).
 
 use actix_web::{
-    HttpRequest,
+    HttpRequest, HttpResponse,
     cookie::{Cookie, SameSite, time::Duration},
 };
 use signet_oidc::secret::Secret;
@@ -11,6 +12,7 @@ use signet_oidc::secret::Secret;
 pub struct CookieNames {
     session: &'static str,
     browser: &'static str,
+    state: &'static str,
     secure: bool,
 }
 
@@ -18,9 +20,9 @@ impl CookieNames {
     /// Names for an https issuer, or for development.
     pub fn new(secure: bool) -> Self {
         if secure {
-            Self { session: "__Host-signet", browser: "__Host-signet-browser", secure }
+            Self { session: "__Host-signet", browser: "__Host-signet-browser", state: "__Host-signet-state", secure }
         } else {
-            Self { session: "signet", browser: "signet-browser", secure }
+            Self { session: "signet", browser: "signet-browser", state: "signet-state", secure }
         }
     }
 
@@ -34,8 +36,7 @@ impl CookieNames {
         value(request, self.browser)
     }
 
-    /// Sets the session's handle.
-    pub fn set_session(&self, handle: &Secret) -> Cookie<'static> {
+    fn set_session(&self, handle: &Secret) -> Cookie<'static> {
         self.cookie(self.session, handle.expose().to_owned())
     }
 
@@ -44,16 +45,46 @@ impl CookieNames {
         self.cookie(self.browser, secret.expose().to_owned())
     }
 
-    /// Takes the session's handle away.
-    pub fn clear_session(&self) -> Cookie<'static> {
-        let mut cookie = self.cookie(self.session, String::new());
-        cookie.set_max_age(Duration::ZERO);
+    /// What the browser keeps of its session where scripts of ours may read it.
+    pub fn state(&self, request: &HttpRequest) -> Option<Secret> {
+        value(request, self.state)
+    }
+
+    /// The name of that cookie.
+    pub fn state_name(&self) -> &'static str {
+        self.state
+    }
+
+    /// Sets it. The frame that reads it is within pages of others: only over https do browsers let it have the cookie there.
+    pub fn set_state(&self, state: String) -> Cookie<'static> {
+        let mut cookie = self.cookie(self.state, state);
+        cookie.set_http_only(false);
+        cookie.set_same_site(if self.secure { SameSite::None } else { SameSite::Lax });
         cookie
+    }
+
+    /// Somebody signed in: the session's handle is set, and what scripts knew of the session before it is taken away.
+    pub fn signed_in(&self, response: &mut HttpResponse, handle: &Secret) {
+        let _ = response.add_cookie(&self.set_session(handle));
+        let _ = response.add_cookie(&ended(self.set_state(String::new())));
+    }
+
+    /// Nobody is signed in any more.
+    pub fn signed_out(&self, response: &mut HttpResponse) {
+        for cookie in [self.cookie(self.session, String::new()), self.set_state(String::new())] {
+            let _ = response.add_cookie(&ended(cookie));
+        }
     }
 
     fn cookie(&self, name: &'static str, value: String) -> Cookie<'static> {
         Cookie::build(name, value).path("/").http_only(true).secure(self.secure).same_site(SameSite::Lax).finish()
     }
+}
+
+/// The cookie, taken away.
+fn ended(mut cookie: Cookie<'static>) -> Cookie<'static> {
+    cookie.set_max_age(Duration::ZERO);
+    cookie
 }
 
 fn value(request: &HttpRequest, name: &str) -> Option<Secret> {

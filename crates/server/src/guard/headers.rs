@@ -21,7 +21,7 @@ use super::{
 use crate::{
     app::App,
     call::RequestId,
-    pages::{consent::ShowsLogo, deliver::PostsItself},
+    pages::{consent::ShowsLogo, deliver::PostsItself, signed_out::ShowsFrames},
 };
 
 /// Sent with every answer.
@@ -44,6 +44,10 @@ const CSP_INTERACTION: &str = "default-src 'none'; style-src 'self'; img-src 'se
 const CSP_SCRIPT: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                           base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 
+/// [`Csp::Framed`].
+const CSP_FRAMED: &str =
+    "default-src 'none'; script-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors *";
+
 /// [`Csp::Docs`].
 const CSP_DOCS: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
                         img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; \
@@ -53,7 +57,8 @@ impl Csp {
     fn policy(self) -> &'static str {
         match self {
             Self::Strict => CSP,
-            Self::Interaction | Self::Consent => CSP_INTERACTION,
+            Self::Interaction | Self::Consent | Self::Logout => CSP_INTERACTION,
+            Self::Framed => CSP_FRAMED,
             Self::Script => CSP_SCRIPT,
             Self::Docs => CSP_DOCS,
         }
@@ -71,6 +76,11 @@ fn form_post(nonce: &str) -> String {
 /// Protocol O2: pictures of an application's origin too.
 fn with_logo(logo: &ShowsLogo) -> String {
     CSP_INTERACTION.replace("img-src 'self' data:", &format!("img-src 'self' data: {}", logo.origin))
+}
+
+/// Protocol O2, L3: frames of the applications that are told, and the script that waits for them.
+fn with_frames(frames: &ShowsFrames) -> String {
+    format!("{CSP_INTERACTION}; script-src 'nonce-{}'; frame-src {}", frames.nonce, frames.origins.join(" "))
 }
 
 /// Within the layer that names the request, outside everything else.
@@ -91,7 +101,12 @@ pub async fn layer(
             let form = response.response().extensions().get::<PostsItself>().cloned().filter(|_| declared.posts);
             let logo =
                 response.response().extensions().get::<ShowsLogo>().cloned().filter(|_| declared.csp == Csp::Consent);
+            let frames =
+                response.response().extensions().get::<ShowsFrames>().cloned().filter(|_| declared.csp == Csp::Logout);
             scene.complete(response.headers_mut(), declared);
+            if let Some(policy) = frames.and_then(|frames| HeaderValue::from_str(&with_frames(&frames)).ok()) {
+                response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+            }
             if let Some(policy) = logo.and_then(|logo| HeaderValue::from_str(&with_logo(&logo)).ok()) {
                 response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
             }
@@ -122,6 +137,9 @@ impl Scene {
         for (name, value) in ALWAYS {
             headers.insert(name, HeaderValue::from_static(value));
         }
+        if declared.csp == Csp::Framed {
+            headers.remove(header::X_FRAME_OPTIONS);
+        }
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(declared.csp.policy()));
         if let Ok(value) = HeaderValue::from_str(&self.id) {
             headers.insert(HeaderName::from_static("x-request-id"), value);
@@ -132,6 +150,9 @@ impl Scene {
         }
         if declared.cors {
             self.allow_scripts(headers);
+        } else if declared.csp == Csp::Framed {
+            let anywhere = HeaderValue::from_static("cross-origin");
+            headers.insert(HeaderName::from_static("cross-origin-resource-policy"), anywhere);
         } else {
             headers.insert(HeaderName::from_static("cross-origin-resource-policy"), same);
         }

@@ -66,6 +66,11 @@ pub enum Csp {
     Consent,
     /// As strict, with a script file of ours.
     Script,
+    /// The sign-out page: as [`Csp::Interaction`], and with the frames of the applications that are told, in their origins
+    /// alone, with one script by nonce.
+    Logout,
+    /// What applications show in a frame of theirs: nothing but a script file of ours.
+    Framed,
     /// Swagger UI: its scripts from here, requests to us.
     Docs,
 }
@@ -89,6 +94,10 @@ impl Headers {
     pub const STRICT: Self = Self { csp: Csp::Strict, cors: false, popup: false, posts: false };
     /// Pages whose post may end at an application.
     pub const INTERACTION: Self = Self { csp: Csp::Interaction, cors: false, popup: true, posts: true };
+    /// The sign-out page.
+    pub const LOGOUT: Self = Self { csp: Csp::Logout, cors: false, popup: true, posts: false };
+    /// The frame of session management.
+    pub const FRAMED: Self = Self { csp: Csp::Framed, cors: false, popup: true, posts: false };
     /// The consent page.
     pub const CONSENT: Self = Self { csp: Csp::Consent, ..Self::INTERACTION };
     /// The authorization endpoint, which shows errors and otherwise redirects.

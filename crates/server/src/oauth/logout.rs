@@ -1,5 +1,7 @@
 //! `GET` and `POST /oauth/logout`.
 
+use std::sync::Arc;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
@@ -7,24 +9,29 @@ use actix_web::{
 use signet_oidc::{
     Change, Event, Params, Turn,
     change::{EventKind, EventResult},
-    logout::{self, Facts, Plan},
+    client::Client,
+    jose::IdClaims,
+    logout::{self, Facts, Plan, front_channel},
     secret::Secret,
     subject::Session,
 };
-use signet_storage::{Apply, StoreError, Tx};
+use signet_storage::{Apply, Origin, StoreError, Tx, deliveries::Framed};
 
 use crate::{
     app::App,
     call, entropy,
     guard::csrf,
     pages::{
-        PageError, answer, html, see_other,
-        view::{Link, Message, Page, SignOut},
+        PageError, answer, html, see_other, signed_out,
+        view::{Page, SignOut},
     },
 };
 
 /// What the token of the sign-out form is for.
 pub const PURPOSE: &[&[u8]] = &[b"signout"];
+
+/// The parameters that the page which asks keeps for afterwards.
+const KEPT: [&str; 4] = ["id_token_hint", "client_id", "post_logout_redirect_uri", "state"];
 
 /// RP-Initiated Logout §2.
 pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
@@ -53,29 +60,60 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
         if decision != "signout" {
             return Ok(see_other("/"));
         }
-        if let Some(handle) = app.cookies.session(&http) {
-            let turn = entropy::turn()?;
-            let shared = app.clone();
-            let origin = call::origin(&http);
-            app.store
-                .transaction(move |tx| {
-                    let now = turn.now();
-                    let session = tx.session(&handle.digest(), now, now + shared.realm().policy.session_idle)?;
-                    if let Some(session) = session {
-                        end(tx, &session, turn, &origin)?;
-                    }
-                    Ok(())
-                })
-                .await?;
-        }
-        signed_out(&app)
+        confirmed(&app, &http, params).await
     };
     let result: Result<HttpResponse, PageError> = result.await;
     answer(result, &app, &http)
 }
 
-fn end(tx: &mut Tx<'_>, session: &Session, mut turn: Turn, origin: &signet_storage::Origin) -> Result<(), StoreError> {
+/// What a request names: a hint that is ours, and the client of the hint, else of `client_id`.
+async fn named(app: &App, params: &Params) -> Result<(Option<IdClaims>, Option<Arc<Client>>), PageError> {
+    let hint = params
+        .get("id_token_hint")
+        .and_then(|token| app.published().keyring.verify_hint(token, &app.realm().issuer, entropy::now()).ok());
+    let named = hint.as_ref().map(|hint| hint.aud.as_str()).or_else(|| params.get("client_id"));
+    let client = match named {
+        Some(id) => app.client(id).await?,
+        None => None,
+    };
+    Ok((hint, client))
+}
+
+/// The person confirmed.
+async fn confirmed(app: &Data<App>, http: &HttpRequest, params: Params) -> Result<HttpResponse, PageError> {
+    let (hint, client) = named(app, &params).await?;
+    let mut frames = Vec::new();
+    if let Some(handle) = app.cookies.session(http) {
+        let turn = entropy::turn()?;
+        let (shared, origin) = (Data::clone(app), call::origin(http));
+        frames = app
+            .store
+            .transaction(move |tx| {
+                let now = turn.now();
+                let session = tx.session(&handle.digest(), now, now + shared.realm().policy.session_idle)?;
+                session.map_or_else(|| Ok(Vec::new()), |session| end(tx, &session, turn, &origin))
+            })
+            .await?;
+        app.deliveries.wake();
+    }
+    // Who is signed in does not matter any more.
+    let facts = Facts {
+        hint: hint.as_ref(),
+        client: client.as_deref(),
+        session: None,
+        sid_key: &app.sid_key,
+        pairwise_key: &app.pairwise_key,
+    };
+    let redirect = match logout::decide(&params, &facts).map_err(PageError::Parameter)? {
+        Plan::End { redirect } | Plan::Nothing { redirect } | Plan::Confirm { redirect } => redirect,
+    };
+    leave(app, (redirect, client.as_deref()), frames).await
+}
+
+/// Ends a session. Answers the clients that are told in frames.
+fn end(tx: &mut Tx<'_>, session: &Session, mut turn: Turn, origin: &Origin) -> Result<Vec<Framed>, StoreError> {
     tx.lock_session(session.id)?;
+    let framed = tx.framed(session.id)?;
     let event = Event {
         kind: EventKind::SignedOut,
         result: EventResult::Success,
@@ -87,24 +125,16 @@ fn end(tx: &mut Tx<'_>, session: &Session, mut turn: Turn, origin: &signet_stora
     };
     let changes = vec![Change::EndSession { session: session.id, at: turn.now() }, Change::Audit(event)];
     let _ = tx.apply(changes, &mut turn, origin)?;
-    Ok(())
+    Ok(framed)
 }
 
 async fn requested(app: &Data<App>, http: &HttpRequest, params: Params) -> Result<HttpResponse, PageError> {
-    let hint = params
-        .get("id_token_hint")
-        .and_then(|token| app.published().keyring.verify_hint(token, &app.realm().issuer, entropy::now()).ok());
-    let named = hint.as_ref().map(|hint| hint.aud.as_str()).or_else(|| params.get("client_id"));
-    let client = match named {
-        Some(id) => app.client(id).await?,
-        None => None,
-    };
+    let (hint, client) = named(app, &params).await?;
     let turn = entropy::turn()?;
     let handle = app.cookies.session(http);
     let origin = call::origin(http);
-    let shared = app.clone();
-    let client_name = client.as_ref().map(|client| client.name.clone());
-    let (plan, account) = app
+    let (shared, asking) = (Data::clone(app), client.clone());
+    let (plan, account, frames, params) = app
         .store
         .transaction(move |tx| {
             let now = turn.now();
@@ -114,46 +144,46 @@ async fn requested(app: &Data<App>, http: &HttpRequest, params: Params) -> Resul
             };
             let facts = Facts {
                 hint: hint.as_ref(),
-                client: client.as_deref(),
+                client: asking.as_deref(),
                 session: session.as_ref(),
                 sid_key: &shared.sid_key,
                 pairwise_key: &shared.pairwise_key,
             };
             let plan = logout::decide(&params, &facts);
             let account = session.as_ref().map(|session| session.username.clone());
-            if let (Ok(Plan::End { .. }), Some(session)) = (&plan, &session) {
-                end(tx, session, turn, &origin)?;
-            }
-            Ok((plan, account))
+            let frames = match (&plan, &session) {
+                (Ok(Plan::End { .. }), Some(session)) => end(tx, session, turn, &origin)?,
+                _ => Vec::new(),
+            };
+            Ok((plan, account, frames, params))
         })
         .await?;
     match plan.map_err(PageError::Parameter)? {
-        Plan::End { redirect: Some(target) } => {
-            let mut response = see_other(&target);
-            let _ = response.add_cookie(&app.cookies.clear_session());
-            Ok(response)
+        Plan::End { redirect } => {
+            app.deliveries.wake();
+            leave(app, (redirect, client.as_deref()), frames).await
         }
-        Plan::Nothing { redirect: Some(target) } => Ok(see_other(&target)),
-        Plan::End { redirect: None } | Plan::Nothing { redirect: None } => signed_out(app),
-        Plan::Confirm => confirm(app, http, account.unwrap_or_default(), client_name),
+        Plan::Nothing { redirect } => leave(app, (redirect, client.as_deref()), Vec::new()).await,
+        Plan::Confirm { .. } => confirm(app, http, &params, (account.unwrap_or_default(), client.as_deref())),
     }
 }
 
 fn confirm(
     app: &App,
     http: &HttpRequest,
-    account: String,
-    client_name: Option<String>,
+    params: &Params,
+    (account, client): (String, Option<&Client>),
 ) -> Result<HttpResponse, PageError> {
     let known = app.cookies.browser(http);
     let fresh: Option<Secret> = if known.is_none() { Some(entropy::turn()?.secret()) } else { None };
     let token = known.as_ref().or(fresh.as_ref()).map(|browser| csrf::token(&app.csrf_key, browser, PURPOSE));
+    let kept = KEPT.iter().filter_map(|name| Some(((*name).to_owned(), params.get(name)?.to_owned())));
     let view = SignOut {
         page: Page::plain("Sign out", &app.issuer_host),
         csrf: token.unwrap_or_default(),
         account,
-        client_name,
-        hidden: Vec::new(),
+        client_name: client.map(|client| client.name.clone()),
+        hidden: kept.collect(),
     };
     let mut response = html(&view)?;
     if let Some(browser) = fresh {
@@ -162,14 +192,26 @@ fn confirm(
     Ok(response)
 }
 
-fn signed_out(app: &App) -> Result<HttpResponse, PageError> {
-    let mut response = html(&Message {
-        page: Page::plain("Signed out", &app.issuer_host),
-        heading: "You are signed out".to_owned(),
-        text: "Applications you used may still show you as signed in until you sign out there.".to_owned(),
-        links: vec![Link { href: "/signin".to_owned(), label: "Sign in again".to_owned() }],
-        ..Message::default()
-    })?;
-    let _ = response.add_cookie(&app.cookies.clear_session());
+/// To where the application asked, or to a page that says that it is done; by way of frames where applications are told in
+/// such (protocol L3).
+async fn leave(
+    app: &App,
+    (redirect, client): (Option<String>, Option<&Client>),
+    told: Vec<Framed>,
+) -> Result<HttpResponse, PageError> {
+    let realm = app.realm();
+    let mut frames = Vec::new();
+    for Framed { client, sid } in told {
+        let client = app.client(&client).await?;
+        frames.extend(client.and_then(|client| front_channel::frame(&client, &realm, &sid)));
+    }
+    let mut response = match redirect {
+        Some(target) if frames.is_empty() => see_other(&target),
+        redirect => {
+            let name = client.filter(|_| redirect.is_some()).map(|client| client.name.clone());
+            signed_out::page(app, redirect.zip(name), &frames)?
+        }
+    };
+    app.cookies.signed_out(&mut response);
     Ok(response)
 }

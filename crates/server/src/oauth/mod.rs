@@ -1,6 +1,7 @@
 //! The protocol endpoints, one file each.
 
 pub mod authorize;
+pub mod check_session;
 pub mod client;
 pub mod discovery;
 pub mod introspect;

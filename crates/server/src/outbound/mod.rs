@@ -1,5 +1,5 @@
-//! Everything the provider fetches from addresses that others name (protocol O1): clients' key sets, request objects,
-//! sector identifiers.
+//! Everything the provider fetches from, or sends to, addresses that others name (protocol O1): clients' key sets, request
+//! objects, sector identifiers, sign-outs.
 //!
 //! The rules hold for all of it: https; no redirect is followed; a name is looked up once and only public addresses of
 //! it are connected to; one time limit for the whole, 64 KiB for the answer; no proxy, no cookie, no connection that is
@@ -156,12 +156,22 @@ impl Outbound {
 
     /// GET. Only an answer with status 200 counts.
     pub async fn get(&self, url: &str, accept: &'static str) -> Result<Fetched, FetchError> {
-        let result = self.attempt(url, accept).await;
+        let result = self.attempt(url, async |client, url| exchange(client, url, accept).await).await;
         metrics::fetched(result.as_ref().map_or_else(FetchError::label, |_| "ok"));
         result
     }
 
-    async fn attempt(&self, url: &str, accept: &'static str) -> Result<Fetched, FetchError> {
+    /// POST of a form. Answers the status, whatever it is; the body of the answer is not read.
+    pub async fn post(&self, url: &str, form: &[(&str, &str)]) -> Result<u16, FetchError> {
+        let result = self.attempt(url, async |client, url| send(client, url, form).await).await;
+        metrics::fetched(result.as_ref().map_or_else(FetchError::label, |_| "ok"));
+        result
+    }
+
+    async fn attempt<T, F>(&self, url: &str, work: F) -> Result<T, FetchError>
+    where
+        F: AsyncFnOnce(Client, Url) -> Result<T, FetchError>,
+    {
         let active = self.active.load_full();
         let url = admit(url, active.private)?;
         let begun = Instant::now();
@@ -170,7 +180,7 @@ impl Outbound {
         let pass = timeout_at(begun + active.limit / 2, self.lanes.enter(&host)).await;
         let _pass = pass.ok().flatten().ok_or(FetchError::Busy)?;
         let deadline = begun + active.limit;
-        timeout_at(deadline, exchange(&active.client, url, accept)).await.unwrap_or(Err(FetchError::Timeout))
+        timeout_at(deadline, work(active.client.clone(), url)).await.unwrap_or(Err(FetchError::Timeout))
     }
 }
 
@@ -226,7 +236,12 @@ fn admit(text: &str, private: bool) -> Result<Url, FetchError> {
     if good { Ok(url) } else { Err(FetchError::Forbidden) }
 }
 
-async fn exchange(client: &Client, url: Url, accept: &'static str) -> Result<Fetched, FetchError> {
+async fn send(client: Client, url: Url, form: &[(&str, &str)]) -> Result<u16, FetchError> {
+    let answer = client.post(url).form(form).send().await.map_err(|error| failure(&error))?;
+    Ok(answer.status().as_u16())
+}
+
+async fn exchange(client: Client, url: Url, accept: &'static str) -> Result<Fetched, FetchError> {
     let mut answer = client.get(url).header(header::ACCEPT, accept).send().await.map_err(|error| failure(&error))?;
     match answer.status() {
         StatusCode::OK => {}

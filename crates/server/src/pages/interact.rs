@@ -14,7 +14,9 @@ use signet_oidc::{
     id::InteractionId,
     interaction::{Interaction, Origin, Refusal, SEALED_LIMIT, VERSION},
     jose::Recipient,
+    scope::OPENID,
     secret::{Digest, Secret},
+    session_state::{browser_state, session_state},
     subject::{Person, Session},
     token::Target,
 };
@@ -334,12 +336,25 @@ async fn respond(
         Decided::Forged => Err(Forged.into()),
         Decided::Completed => Err(Refusal::Completed.into()),
         Decided::Next(Err(error)) => leave(app, http, delivery.error(&error)),
-        Decided::Next(Ok(Next::Deliver { delivery, issue })) => {
+        Decided::Next(Ok(Next::Deliver { delivery, issue, session })) => {
             // Signing follows the commit.
             let issued = app.signed(|keys| issue.sign(keys, recipient.as_ref())).await?;
             let parameters = issued.parameters();
-            let pairs: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (*name, value.as_ref())).collect();
-            leave(app, http, delivery.answer(&pairs))
+            let mut pairs: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (*name, value.as_ref())).collect();
+            // OIDC Session Management §2: for requests of OpenID Connect.
+            let state = browser_state(session, &app.sid_key);
+            let compared = asked
+                .scopes
+                .contains(OPENID)
+                .then(|| session_state(asked.client_id.as_str(), &asked.redirect_uri, &state, &turn.identifier()));
+            let compared = compared.flatten();
+            pairs.extend(compared.as_deref().map(|value| ("session_state", value)));
+            let known = app.cookies.state(http).is_some_and(|known| known.expose() == state);
+            let mut response = leave(app, http, delivery.answer(&pairs))?;
+            if !known {
+                let _ = response.add_cookie(&app.cookies.set_state(state));
+            }
+            Ok(response)
         }
         Decided::Next(Ok(Next::Ask(question))) => {
             let (sealed, fresh) = match sealed {

@@ -70,7 +70,7 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
         match signed_in {
             Ok(handle) => {
                 let mut response = see_other("/");
-                let _ = response.add_cookie(&app.cookies.set_session(&handle));
+                app.cookies.signed_in(&mut response, &handle);
                 Ok(response)
             }
             Err(refused) => show(&app, &http, Some(refused.to_string())),

@@ -10,6 +10,7 @@ pub mod link;
 pub mod no_access;
 pub mod register;
 pub mod select_account;
+pub mod signed_out;
 pub mod signin;
 pub mod view;
 

@@ -116,7 +116,7 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
                 metrics::registered();
                 let next = held.as_ref().map_or_else(|| "/".to_owned(), |held| held.href("/continue"));
                 let mut response = see_other(&next);
-                let _ = response.add_cookie(&app.cookies.set_session(&handle));
+                app.cookies.signed_in(&mut response, &handle);
                 Ok(response)
             }
             Err(problems) => {

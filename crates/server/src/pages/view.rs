@@ -317,6 +317,20 @@ pub struct SignOut {
     pub hidden: Vec<(String, String)>,
 }
 
+/// After a sign-out; with a frame for each application that is told in one, and the way back to the one that asked.
+#[derive(Clone, Debug, Default, Template)]
+#[template(path = "signed_out.html")]
+pub struct SignedOut {
+    /// The frame.
+    pub page: Page,
+    /// What the frames show.
+    pub frames: Vec<String>,
+    /// Where the application wants the person next, and its name.
+    pub onward: Option<(String, String)>,
+    /// Allows the script that goes there.
+    pub nonce: String,
+}
+
 /// What stands at `/`.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "home.html")]

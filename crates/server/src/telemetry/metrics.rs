@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+use signet_storage::deliveries::Attempt;
 
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,7 @@ catalogue! {
     TOKENS_ISSUED = "signet_tokens_issued_total": Counter, "Successful answers of the token endpoint, by grant type.";
     TOKENS_REFUSED = "signet_token_refusals_total": Counter, "Refusals of the token, introspection and revocation endpoints, by error code.";
     FETCHES = "signet_outbound_fetches_total": Counter, "Fetches from addresses that clients name, by result.";
+    DELIVERIES = "signet_deliveries_total": Counter, "Tries to deliver, by kind and by what came of them (arrived, again, held or gave up).";
     PANICS = "signet_panics_total": Counter, "Panics; each is a defect to report.";
     HASH_DURATION = "signet_password_hash_duration_seconds": Histogram, "Time of one password hash, without the wait for it.";
     HASH_REFUSED = "signet_password_hash_refused_total": Counter, "Requests answered 503 because the hashing queue was full.";
@@ -126,6 +128,17 @@ pub fn refused(code: &'static str) {
 /// Something was fetched, or not for a reason of ours.
 pub fn fetched(result: &'static str) {
     counter!(FETCHES, "result" => result).increment(1);
+}
+
+/// A delivery was tried, or held back.
+pub fn delivery(kind: &'static str, attempt: &Attempt) {
+    let result = match attempt {
+        Attempt::Arrived => "arrived",
+        Attempt::Again { .. } => "again",
+        Attempt::Held { .. } => "held",
+        Attempt::GaveUp { .. } => "gave up",
+    };
+    counter!(DELIVERIES, "kind" => kind, "result" => result).increment(1);
 }
 
 /// A password was hashed.

@@ -15,7 +15,7 @@ fn what_each_response_type_is_answered_with() {
         let encoded = asked.as_str().replace(' ', "+");
         let outcome =
             run(&format!("response_type={encoded}&nonce=n"), &every, Some(session()), "openid email", Stage::Arrived);
-        let Ok(Next::Deliver { delivery, issue }) = &outcome.verdict else { panic!("{asked}: not delivered") };
+        let Ok(Next::Deliver { delivery, issue, .. }) = &outcome.verdict else { panic!("{asked}: not delivered") };
         assert_eq!(delivery.mode, ResponseMode::of(asked), "{asked}");
         let sent = sign(issue);
         assert_eq!(
