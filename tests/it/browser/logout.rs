@@ -139,18 +139,49 @@ async fn three_applications_learn_of_one_sign_out() {
     assert_eq!(claims["aud"], third.id);
 }
 
-/// L3: an application whose frame never loads holds nobody up for longer than three seconds; the page says where it goes.
+/// L3: an application whose frame never loads holds nobody up: after three seconds the person is where the one that asked
+/// wanted.
 #[tokio::test]
 async fn a_frame_that_never_loads_holds_nobody_up() {
     let visitor = Visitor::start(Database::Postgres).await;
     let user = visitor.signet.user("ada").await;
     let hosted = Hosted::start();
-    hosted.answer("/callback", &html(OUT), OUT);
+    for path in ["/callback", "/bye"] {
+        hosted.answer(path, &html(OUT), OUT);
+    }
     // Something that accepts connections and says nothing.
     let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let silent = format!("http://localhost:{}/out", silent.local_addr().expect("an address").port());
     let framed = json!({ "frontchannel_logout_uri": silent });
     let client = application(&visitor, &hosted, "Silent", framed).await;
+    let bye = hosted.same_site("/bye");
+    let update = ["client", "update", &client.id, "--post-logout-redirect-uri", &bye, "--json"];
+    visitor.signet.cli_json(&update, "").await;
+    let request = AuthRequest::new(&client);
+    visitor.visit(&request.url(&visitor.signet)).await;
+    visitor.sign_in(&user.username).await;
+    let code = eventually(PATIENCE, "a code", async || flow::parameter(&visitor.url().await, "code")).await;
+    let tokens = flow::granted(flow::exchange(&visitor.signet, &client, &code, &request.verifier).await).await;
+    let mut logout = Url::parse(&visitor.signet.url("/oauth/logout")).expect("a URL");
+    logout
+        .query_pairs_mut()
+        .append_pair("id_token_hint", flow::member(&tokens, "id_token"))
+        .append_pair("post_logout_redirect_uri", &bye);
+    visitor.visit(&logout).await;
+    eventually(PATIENCE, "back", async || (visitor.url().await.path() == "/bye").then_some(())).await;
+}
+
+/// L3, R-68: without anywhere to go back to the page says that it is done.
+#[tokio::test]
+async fn the_page_says_that_it_is_done() {
+    let visitor = Visitor::start(Database::Postgres).await;
+    let user = visitor.signet.user("ada").await;
+    let hosted = Hosted::start();
+    for path in ["/callback", "/out"] {
+        hosted.answer(path, &html(OUT), OUT);
+    }
+    let framed = json!({ "frontchannel_logout_uri": hosted.same_site("/out") });
+    let client = application(&visitor, &hosted, "Framed", framed).await;
     visitor.open("/signin").await;
     visitor.sign_in(&user.username).await;
     visitor.heading("Hello, ada").await;
@@ -159,5 +190,6 @@ async fn a_frame_that_never_loads_holds_nobody_up() {
     visitor.press("Sign out").await;
     visitor.heading("You are signed out").await;
     assert!(visitor.body().await.contains("The applications you used are told."));
-    visitor.inspect_closely("signed-out").await;
+    eventually(PATIENCE, "it is told", async || (hosted.hits("/out") == 1).then_some(())).await;
+    visitor.chrome.screenshot("signed-out", &[(1280, "light"), (390, "dark")]).await;
 }
