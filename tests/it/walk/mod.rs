@@ -64,15 +64,18 @@ pub fn headers(answer: &Response, line: &Value, what: &str) {
     assert!(!header(answer, "cache-control").is_empty(), "{what}");
     let declared = &line["headers"];
     let policy = header(answer, "content-security-policy");
-    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{what}: {policy}");
+    let framed = declared["csp"] == "framed";
+    let ancestors = if framed { "frame-ancestors *" } else { "frame-ancestors 'none'" };
+    assert!(policy.contains("default-src 'none'") && policy.contains(ancestors), "{what}: {policy}");
     assert!(!policy.contains("unsafe-eval") && !policy.contains("script-src 'unsafe-inline'"), "{what}: {policy}");
     let csp = declared["csp"].as_str().expect("a policy");
-    let leads_on = ["interaction", "consent"].contains(&csp);
-    assert_eq!(policy.contains("form-action 'self'"), !leads_on, "{what}: {policy}");
+    let leads_on = ["interaction", "consent", "logout"].contains(&csp);
+    assert_eq!(policy.contains("form-action 'self'"), !leads_on && !framed, "{what}: {policy}");
     assert_eq!(policy.contains("script-src"), csp != "strict" && !leads_on, "{what}: {policy}");
     let cors = declared["cors"] == true;
     assert_eq!(header(answer, "access-control-allow-origin"), if cors { "*" } else { "" }, "{what}");
-    assert_eq!(header(answer, "cross-origin-resource-policy"), if cors { "" } else { "same-origin" }, "{what}");
+    let readers = if framed { "cross-origin" } else { "same-origin" };
+    assert_eq!(header(answer, "cross-origin-resource-policy"), if cors { "" } else { readers }, "{what}");
     let opener = if declared["popup"] == true { "" } else { "same-origin" };
     assert_eq!(header(answer, "cross-origin-opener-policy"), opener, "{what}");
     let secure = answer.url().scheme() == "https";
@@ -89,7 +92,11 @@ fn cookies(answer: &Response, what: &str) -> usize {
     for cookie in &all {
         let cookie = cookie.to_str().expect("an ASCII cookie");
         let attributes: Vec<_> = cookie.split("; ").skip(1).collect();
-        for wanted in ["HttpOnly", "SameSite=Lax", path] {
+        // What the frame of session management reads, within pages of others (L4).
+        let read = cookie.contains("signet-state=");
+        assert_eq!(attributes.contains(&"HttpOnly"), !read, "{what}: {cookie}");
+        let site = if read && secure { "SameSite=None" } else { "SameSite=Lax" };
+        for wanted in [site, path] {
             assert!(attributes.contains(&wanted), "{what}: {wanted}: {cookie}");
         }
         assert!(!attributes.iter().any(|attribute| attribute.starts_with("Domain")), "{what}: {cookie}");

@@ -19,6 +19,10 @@ fn no_access() -> NoAccess {
     NoAccess { page: page(), csrf: h(), interaction: h(), client_name: h(), account: h(), switch_href: h() }
 }
 
+fn signed_out() -> SignedOut {
+    SignedOut { page: page(), frames: vec![h(), h()], onward: Some((h(), h())), nonce: h() }
+}
+
 fn select_account() -> SelectAccount {
     SelectAccount { page: page(), csrf: h(), interaction: h(), client_name: h(), account: h(), switch_href: h() }
 }
@@ -63,7 +67,7 @@ fn activity() -> RecentActivity {
 fn hostile_pages() -> Vec<(&'static str, String)> {
     let fields = ["username", "email", "password", "form"];
     let errors = fields.map(|field| FieldError { field, message: h() });
-    let pages: [(&str, askama::Result<String>); 12] = [
+    let pages: [(&str, askama::Result<String>); 13] = [
         (
             "signin",
             SignIn {
@@ -115,6 +119,7 @@ fn hostile_pages() -> Vec<(&'static str, String)> {
         ("activity", activity().render()),
         ("no access", no_access().render()),
         ("select account", select_account().render()),
+        ("signed out", signed_out().render()),
         (
             "message",
             Message {
