@@ -1,7 +1,10 @@
 //! `GET` and `POST /oauth/logout`.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use crate::scene::{Scene, header};
@@ -154,4 +157,77 @@ async fn sign_out_needs_the_forms_token() {
     let answer = cross.send().await.expect("an answer");
     assert_eq!((answer.status(), header(&answer, "set-cookie")), (StatusCode::FORBIDDEN, ""));
     assert!(is_signed_in(&mut browser).await);
+}
+
+/// L3, O2: an application that is told in a frame gets one with `iss` and `sid`, and the page allows frames of its origin
+/// alone; without such an application there is no exception.
+#[tokio::test]
+async fn frames_are_for_those_who_are_told_in_them() {
+    let scene = Scene::start().await;
+    let policy = |page: &Page| page.headers["content-security-policy"].to_str().expect("ASCII").to_owned();
+    let told = json!({ "frontchannel_logout_uri": "https://app.example:8443/out?a=1" });
+    let framed = scene.signet.client(ClientSpec::confidential().with_metadata(&told)).await;
+    for (client, frames) in [(&scene.client, false), (&framed, true)] {
+        let mut browser = scene.browser();
+        let request = AuthRequest::new(client);
+        let code = flow::code(&scene.signet, &mut browser, &request, &scene.user).await;
+        let tokens = flow::granted(flow::exchange(&scene.signet, client, &code, &request.verifier).await).await;
+        let sid = flow::jwt_payload(flow::member(&tokens, "id_token"))["sid"].as_str().expect("sid").to_owned();
+        let home = browser.get("/").await.page();
+        let page = browser.submit(&home, &[("decision", "signout")]).await.page();
+        assert_eq!(page.body.contains("<iframe"), frames, "{}", page.body);
+        let allowed = policy(&page).split("; ").find(|part| part.starts_with("frame-src")).map(str::to_owned);
+        assert_eq!(allowed.as_deref(), frames.then_some("frame-src https://app.example:8443"));
+        assert!(policy(&page).contains("frame-ancestors 'none'"), "{}", policy(&page));
+        let mut address = Url::parse("https://app.example:8443/out?a=1").expect("a URL");
+        address.query_pairs_mut().append_pair("iss", scene.signet.issuer()).append_pair("sid", &sid);
+        let source = format!("src=\"{}\"", address.as_str().replace('&', "&#38;"));
+        assert_eq!(page.body.contains(&source), frames, "{source}\n{}", page.body);
+    }
+}
+
+/// L1: who was asked and agrees goes where the application that asked with its own ID token wanted.
+#[tokio::test]
+async fn who_was_asked_goes_on_where_that_is_registered() {
+    let scene = scene().await;
+    let other = scene.signet.user("otherwise").await;
+    let theirs: Value = flow::tokens(&scene.signet, &scene.client, &other).await;
+    let hint = flow::member(&theirs, "id_token");
+    for (target, leads) in [("https://app.example/bye", true), ("https://app.example/other", false)] {
+        let mut browser = scene.browser();
+        scene.grant(&mut browser, &scene.request()).await;
+        let sent = [("id_token_hint", hint), ("post_logout_redirect_uri", target), ("state", "s")];
+        let page = browser.get(logout(&scene, &sent)).await.page();
+        let landing = browser.submit(&page, &[("decision", "signout")]).await;
+        assert_eq!(matches!(&landing, Landing::Left(url) if url.as_str() == format!("{target}?state=s")), leads);
+        assert!(!is_signed_in(&mut browser).await);
+    }
+}
+
+/// L4: `session_state` comes with each answer of OpenID Connect, for the origin of the redirect URI; the frame that compares
+/// it may be framed, and its cookie is for scripts, and is taken away at sign-out.
+#[tokio::test]
+async fn session_state_and_its_frame() {
+    let scene = Scene::start().await;
+    let mut browser = scene.browser();
+    let callback = flow::sign_in_and_consent(&mut browser, &scene.request().url(&scene.signet), &scene.user).await;
+    let state = flow::parameter(&callback, "session_state").expect("session_state");
+    let cookie = browser.jar.get("signet-state").expect("the cookie").header.clone();
+    assert!(!cookie.contains("HttpOnly"), "{cookie}");
+    let known = cookie.split(['=', ';']).nth(1).expect("a value").to_owned();
+    let (_, salt) = state.split_once('.').expect("a salt");
+    let text = format!("{} https://app.example {known} {salt}", scene.client.id);
+    assert_eq!(state, format!("{}.{salt}", URL_SAFE_NO_PAD.encode(Sha256::digest(text))));
+    let again = browser.get(scene.request().url(&scene.signet)).await.left();
+    assert_ne!(flow::parameter(&again, "session_state"), Some(state), "a salt of its own");
+    let plain = scene.request().with("scope", "profile");
+    let plain = browser.get(plain.url(&scene.signet)).await.left();
+    assert_eq!(flow::parameter(&plain, "session_state"), None, "no request of OpenID Connect");
+
+    let frame = scene.open(scene.signet.url("/oauth/check-session")).await;
+    assert_eq!((frame.status().as_u16(), header(&frame, "x-frame-options")), (200, ""));
+    assert!(header(&frame, "content-security-policy").contains("frame-ancestors *"), "{frame:?}");
+    let home = browser.get("/").await.page();
+    browser.submit(&home, &[("decision", "signout")]).await.page();
+    assert!(browser.jar.get("signet-state").is_none());
 }

@@ -1,5 +1,7 @@
 //! The checks of an authorization request, in order.
 
+mod text;
+
 use std::collections::BTreeSet;
 
 use super::{
@@ -45,9 +47,6 @@ pub(super) const KNOWN: [&str; 21] = [
     "registration",
 ];
 
-/// Those that only help.
-const HINTS: [&str; 4] = ["login_hint", "ui_locales", "claims_locales", "display"];
-
 /// The greatest length of `state`, in bytes; longer ones are refused rather than cut.
 const STATE_LIMIT: usize = 4_096;
 
@@ -56,7 +55,7 @@ type Check = fn(&Params, &Client) -> Result<(), OAuthError>;
 /// What is checked once the redirect URI is known good, in this order; the first refusal is sent there.
 const CHECKS: [Check; 12] = [
     no_parameter_repeated,
-    parameters_are_text,
+    text::parameters_are_text,
     state_fits,
     nothing_is_left_packed,
     response_type_is_served,
@@ -162,21 +161,6 @@ fn redirect_uri_is_sent(params: &Params, sent: bool) -> Result<(), AuthorizeErro
 /// RFC 6749 §3.1.
 fn no_parameter_repeated(params: &Params, _: &Client) -> Result<(), OAuthError> {
     params.refuse_repeated(&KNOWN)
-}
-
-/// RFC 6749 §3.1, OIDC Core §5.5: known parameters hold text; `claims` may be printed over several lines. What is only a hint
-/// never causes an error (protocol A10).
-fn parameters_are_text(params: &Params, _: &Client) -> Result<(), OAuthError> {
-    let good = |name: &str| {
-        params.get(name).is_none_or(|value| match name {
-            "claims" | "registration" => is_text(&value.replace(['\t', '\n', '\r'], " ")),
-            _ => is_text(value),
-        })
-    };
-    if KNOWN.iter().all(|name| HINTS.contains(name) || good(name)) && params.all("resource").all(is_text) {
-        return Ok(());
-    }
-    Err(OAuthError::invalid_request("a parameter holds bytes that are not text in UTF-8, or a control character"))
 }
 
 fn state_fits(params: &Params, _: &Client) -> Result<(), OAuthError> {

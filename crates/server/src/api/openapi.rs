@@ -11,9 +11,7 @@ use utoipa::{
     },
 };
 
-use super::{
-    audit, clients, consents, deliveries, keys, problem, registration_tokens, resources, roles, users,
-};
+use super::{audit, clients, consents, deliveries, keys, problem, registration_tokens, resources, roles, users};
 use crate::{
     guard::route::{Line, Requirement},
     routes,

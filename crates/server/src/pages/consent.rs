@@ -4,13 +4,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
-use signet_oidc::{
-    client::ClientSource,
-    consent::Consented,
-    interaction::Refusal,
-    scope,
-    subject::Session,
-};
+use signet_oidc::{client::ClientSource, consent::Consented, interaction::Refusal, scope, subject::Session};
 use signet_rbac::Permission;
 use signet_storage::resources::Resource;
 use url::Url;

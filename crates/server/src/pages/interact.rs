@@ -1,11 +1,13 @@
 //! From authorization request to code: sealing, opening and carrying on an interaction.
 
+mod person;
 mod step;
 
 use std::{sync::Arc, time::Instant};
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use person::{person, signed_in};
 use signet_oidc::{
     ErrorCode, OAuthError, Outcome, Params, Turn,
     authorize::{self, Answered, AuthorizeRequest, Delivery, Facts, Next, Question, Stage},
@@ -17,10 +19,9 @@ use signet_oidc::{
     scope::OPENID,
     secret::{Digest, Secret},
     session_state::{browser_state, session_state},
-    subject::{Person, Session},
     token::Target,
 };
-use signet_storage::{Apply, StoreError, Tx, seal::Purpose};
+use signet_storage::{Apply, StoreError, seal::Purpose};
 pub use step::{Answer, Decision, Step};
 
 use crate::{
@@ -202,12 +203,7 @@ pub async fn proceed(
             .store
             .transaction(move |tx| {
                 let now = turn.now();
-                let session = tx.session(&handle.digest(), now, now + shared.realm().policy.session_idle)?;
-                // An access token from here is not asked about again, as a code is: the session stays until it is stored.
-                let session = match session {
-                    Some(session) if request.response_type.token && !tx.hold_session(session.id)? => None,
-                    session => session,
-                };
+                let session = signed_in(tx, &handle, &request, (now, now + shared.realm().policy.session_idle))?;
                 let mut consented = Consented::default();
                 if let Some(session) = &session
                     && !client.first_party
@@ -310,18 +306,6 @@ fn unknown_person(
         pairwise_key: &app.pairwise_key,
     };
     authorize::decide(request, &facts, &app.realm(), turn).verdict
-}
-
-/// Who is signed in, where the answer says something of the person. One statement.
-fn person(
-    tx: &mut Tx<'_>,
-    (request, client): (&AuthorizeRequest, &Client),
-    session: Option<&Session>,
-    roles: &[String],
-) -> Result<Option<Person>, StoreError> {
-    let Some(session) = session.filter(|_| authorize::wants_person(request, client)) else { return Ok(None) };
-    let person = tx.person(session.account.id)?;
-    Ok(person.map(|person| Person { roles: roles.to_vec(), ..person }))
 }
 
 /// Shows the page that is asked for, or sends the person back.
