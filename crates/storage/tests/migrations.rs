@@ -32,6 +32,8 @@ const ROWS: &str = "
     INSERT INTO sessions (id, realm_id, handle_hash, user_id, state, auth_time, acr, amr, created_at, idle_expires_at, expires_at)
     SELECT gen_random_uuid(), realm_id, sha256('h'), id, 'full', now(), '1', '{}', now(), now(), now() FROM users;
     INSERT INTO session_clients SELECT sessions.id, clients.id, 's', 'sid', now() FROM sessions, clients;
+    INSERT INTO deliveries (realm_id, kind, client_key, content, state, due_at, created_at)
+    SELECT realm_id, 'x', id, '{}', 'waiting', now(), now() FROM clients;
     INSERT INTO consents (realm_id, user_id, client_key, scopes, created_at, updated_at)
     SELECT users.realm_id, users.id, clients.id, '{openid}', now(), now() FROM users, clients;
     INSERT INTO grants (id, realm_id, kind, client_key, user_id, subject, session_id, scopes, resources, redirect_uri,

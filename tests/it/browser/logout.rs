@@ -149,10 +149,8 @@ async fn a_frame_that_never_loads_holds_nobody_up() {
     for path in ["/callback", "/bye"] {
         hosted.answer(path, &html(OUT), OUT);
     }
-    // Something that accepts connections and says nothing.
-    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    let silent = format!("http://localhost:{}/out", silent.local_addr().expect("an address").port());
-    let framed = json!({ "frontchannel_logout_uri": silent });
+    hosted.hold("/out");
+    let framed = json!({ "frontchannel_logout_uri": hosted.same_site("/out") });
     let client = application(&visitor, &hosted, "Silent", framed).await;
     let bye = hosted.same_site("/bye");
     let update = ["client", "update", &client.id, "--post-logout-redirect-uri", &bye, "--json"];

@@ -18,7 +18,7 @@ const HERE: [&str; 8] = [
 ];
 
 /// The others, and where each of their values completes a flow.
-const ELSEWHERE: [(&str, &str); 18] = [
+const ELSEWHERE: [(&str, &str); 22] = [
     ("response_types_supported", "hybrid"),
     ("grant_types_supported", "token, refresh, token_client, password, hybrid"),
     ("subject_types_supported", "token, claims"),
@@ -37,6 +37,10 @@ const ELSEWHERE: [(&str, &str); 18] = [
     ("request_object_signing_alg_values_supported", "request_object"),
     ("claims_parameter_supported", "claims"),
     ("request_parameter_supported", "request_object"),
+    ("backchannel_logout_supported", "backchannel"),
+    ("backchannel_logout_session_supported", "backchannel"),
+    ("frontchannel_logout_supported", "logout"),
+    ("frontchannel_logout_session_supported", "logout"),
 ];
 
 fn values(document: &Value, name: &str) -> Vec<String> {

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::scene::header;
 use crate::support::prelude::*;
 
-/// OIDC Discovery §3, RFC 8414 §2, RFC 9207 §3, RP-Initiated Logout §2.1, Initiating User Registration §4.
+/// OIDC Discovery §3, RFC 8414 §2, RFC 9207 §3, RP-Initiated Logout §2.1, Session Management §3.3, Back-Channel Logout §2.1,
+/// Front-Channel Logout §3, Initiating User Registration §4.
 const REGISTERED: &[&str] = &[
     "issuer",
     "authorization_endpoint",
@@ -21,6 +22,11 @@ const REGISTERED: &[&str] = &[
     "userinfo_signing_alg_values_supported",
     "jwks_uri",
     "end_session_endpoint",
+    "check_session_iframe",
+    "backchannel_logout_supported",
+    "backchannel_logout_session_supported",
+    "frontchannel_logout_supported",
+    "frontchannel_logout_session_supported",
     "scopes_supported",
     "claims_supported",
     "response_types_supported",

@@ -165,7 +165,7 @@ async fn sign_out_needs_the_forms_token() {
 async fn frames_are_for_those_who_are_told_in_them() {
     let scene = Scene::start().await;
     let policy = |page: &Page| page.headers["content-security-policy"].to_str().expect("ASCII").to_owned();
-    let told = json!({ "frontchannel_logout_uri": "https://app.example:8443/out?a=1" });
+    let told = json!({ "frontchannel_logout_uri": "https://app.example/out?a=1" });
     let framed = scene.signet.client(ClientSpec::confidential().with_metadata(&told)).await;
     for (client, frames) in [(&scene.client, false), (&framed, true)] {
         let mut browser = scene.browser();
@@ -177,9 +177,9 @@ async fn frames_are_for_those_who_are_told_in_them() {
         let page = browser.submit(&home, &[("decision", "signout")]).await.page();
         assert_eq!(page.body.contains("<iframe"), frames, "{}", page.body);
         let allowed = policy(&page).split("; ").find(|part| part.starts_with("frame-src")).map(str::to_owned);
-        assert_eq!(allowed.as_deref(), frames.then_some("frame-src https://app.example:8443"));
+        assert_eq!(allowed.as_deref(), frames.then_some("frame-src https://app.example"));
         assert!(policy(&page).contains("frame-ancestors 'none'"), "{}", policy(&page));
-        let mut address = Url::parse("https://app.example:8443/out?a=1").expect("a URL");
+        let mut address = Url::parse("https://app.example/out?a=1").expect("a URL");
         address.query_pairs_mut().append_pair("iss", scene.signet.issuer()).append_pair("sid", &sid);
         let source = format!("src=\"{}\"", address.as_str().replace('&', "&#38;"));
         assert_eq!(page.body.contains(&source), frames, "{source}\n{}", page.body);

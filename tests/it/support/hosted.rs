@@ -7,6 +7,9 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+/// Stands for no answer at all.
+const HELD: &str = "held";
+
 /// Answers of a server, by path; changed while it runs.
 #[derive(Clone)]
 pub struct Hosted {
@@ -56,6 +59,11 @@ impl Hosted {
         self.state.lock().expect("the state").answers.insert(path.to_owned(), answer);
     }
 
+    /// From now on says nothing to who asks for a path, until they give up.
+    pub fn hold(&self, path: &str) {
+        self.answer(path, HELD, "");
+    }
+
     /// How often a path was asked for.
     pub fn hits(&self, path: &str) -> usize {
         self.state.lock().expect("the state").asked.iter().filter(|(asked, _)| asked == path).count()
@@ -95,6 +103,9 @@ fn answer(stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         state.asked.push((path, String::from_utf8_lossy(&sent).into_owned()));
         found.unwrap_or_else(|| ("404 Not Found".to_owned(), String::new()))
     };
+    if status == HELD {
+        return reader.read_to_end(&mut Vec::new()).map(drop);
+    }
     let mut stream = stream;
     write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
 }

@@ -22,6 +22,7 @@ const PERSON: Names = (None, Some("grace"), None);
 const ROLE_OF_PERSON: Names = (Some("role:editor"), Some("grace"), None);
 const ROLE_OF_CLIENT: Names = (Some("role:editor"), None, Some("app"));
 const CONSENT: Names = (None, Some("grace"), Some("app"));
+const DELIVERY: Names = (Some("delivery:7"), None, None);
 /// The identifiers of the keys follow.
 const KEYS: Names = (Some("key:"), None, None);
 /// The client is gone, and with it the name behind its key.
@@ -61,6 +62,7 @@ fn changes() -> Vec<(&'static str, &'static str, String, Value, Names)> {
         ("DELETE", "users/{user}/consents/{client_id}", path("users/grace/consents/app"), Value::Null, CONSENT),
         ("DELETE", "roles/{role}", path("roles/editor"), Value::Null, ROLE),
         ("POST", "keys/rotate", path("keys/rotate"), json!({ "alg": "ES256" }), KEYS),
+        ("POST", "deliveries/{id}/repeat", path("deliveries/7/repeat"), Value::Null, DELIVERY),
         ("DELETE", "clients/{client_id}", path("clients/app"), Value::Null, GONE),
     ]
 }
@@ -91,6 +93,12 @@ async fn each_change_by_the_api_writes_one_row() {
                            u.realm_id, u.id, c.id, '{openid}', now(), now() FROM users u, clients c \
                            WHERE u.username = 'grace' AND c.client_id = 'app'";
             assert_eq!(office.change(consent), 1);
+        }
+        if pattern == "deliveries/{id}/repeat" {
+            let delivery = "INSERT INTO deliveries (id, realm_id, kind, client_key, content, state, due_at, created_at) \
+                            OVERRIDING SYSTEM VALUE SELECT 7, realm_id, 'backchannel_logout', id, '{}', 'waiting', \
+                            now() + interval '1 day', now() FROM clients WHERE client_id = 'app'";
+            assert_eq!(office.change(delivery), 1);
         }
         let before = count(signet);
         let request = office.call(method, &path, &token);

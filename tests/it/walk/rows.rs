@@ -53,8 +53,8 @@ struct Count {
     count: i64,
 }
 
-/// How many rows there are.
+/// How many rows there are of what somebody did: what the program does by itself has its own.
 pub fn count(signet: &Signet) -> i64 {
-    let counted = sql_query("SELECT count(*) AS count FROM audit").get_result::<Count>(&mut signet.database());
+    let counted = sql_query("SELECT count(*) AS count FROM audit WHERE actor_kind <> 'system'").get_result::<Count>(&mut signet.database());
     counted.expect("a count").count
 }

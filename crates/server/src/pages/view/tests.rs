@@ -67,7 +67,7 @@ fn activity() -> RecentActivity {
 fn hostile_pages() -> Vec<(&'static str, String)> {
     let fields = ["username", "email", "password", "form"];
     let errors = fields.map(|field| FieldError { field, message: h() });
-    let pages: [(&str, askama::Result<String>); 13] = [
+    let pages: [(&str, askama::Result<String>); 12] = [
         (
             "signin",
             SignIn {
@@ -119,7 +119,6 @@ fn hostile_pages() -> Vec<(&'static str, String)> {
         ("activity", activity().render()),
         ("no access", no_access().render()),
         ("select account", select_account().render()),
-        ("signed out", signed_out().render()),
         (
             "message",
             Message {
@@ -173,6 +172,28 @@ fn hostile_text_stays_text() {
         let text: String = elements(&html, "h1, title, p").iter().flat_map(ElementRef::text).collect();
         assert!(text.contains("<script>alert(1)</script>&amp;"), "{name}: {text}");
     }
+}
+
+/// L3: after a sign-out there are frames of the applications that are told and one script by nonce, whatever their addresses
+/// and names are; without frames there is neither.
+#[test]
+fn frames_after_a_sign_out() {
+    let html = Html::parse_document(&signed_out().render().expect("a page"));
+    assert!(html.errors.is_empty(), "{:?}", html.errors);
+    for (selector, expected) in [("img", 0), ("style", 0), ("[onerror]", 0), ("iframe", 2), ("script", 1)] {
+        assert_eq!(elements(&html, selector).len(), expected, "{selector}");
+    }
+    for frame in elements(&html, "iframe") {
+        assert_eq!((frame.attr("src"), frame.attr("sandbox").is_some()), (Some(HOSTILE), true));
+    }
+    let script = elements(&html, "script");
+    assert_eq!(script[0].attr("nonce"), Some(HOSTILE));
+    let text: String = script[0].text().collect();
+    assert!(!text.contains("alert"), "{text}");
+    assert_eq!(elements(&html, "#onward")[0].attr("href"), Some(HOSTILE));
+    let bare = SignedOut { onward: Some((h(), h())), ..SignedOut::default() };
+    let html = Html::parse_document(&bare.render().expect("a page"));
+    assert!(elements(&html, "iframe, script, meta[http-equiv]").is_empty());
 }
 
 /// A16: an application's picture is one image that says nothing by itself; its address cannot leave the attribute.
