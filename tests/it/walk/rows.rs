@@ -55,6 +55,7 @@ struct Count {
 
 /// How many rows there are of what somebody did: what the program does by itself has its own.
 pub fn count(signet: &Signet) -> i64 {
-    let counted = sql_query("SELECT count(*) AS count FROM audit WHERE actor_kind <> 'system'").get_result::<Count>(&mut signet.database());
+    let counted = sql_query("SELECT count(*) AS count FROM audit WHERE actor_kind <> 'system'")
+        .get_result::<Count>(&mut signet.database());
     counted.expect("a count").count
 }
