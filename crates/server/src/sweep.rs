@@ -14,6 +14,9 @@ pub async fn run(app: Data<App>) {
         tick.tick().await;
         let now = entropy::now();
         app.store.sweep_revocations(now);
+        if let Err(error) = app.store.transaction(move |tx| tx.keep_days(now.date_naive())).await {
+            tracing::debug!(%error, "the days of spent identifiers wait for the next round");
+        }
         for what in Sweep::ALL {
             // Until a batch is short; each is a transaction of its own, so that one that fails holds up no other.
             loop {

@@ -1,5 +1,7 @@
 //! Sweeping: rows that have expired go, in small batches.
 
+mod days;
+
 use chrono::{DateTime, Utc};
 use diesel::{
     RunQueryDsl,
@@ -109,7 +111,7 @@ impl Tx<'_> {
     }
 
     /// Whether this node sweeps, until the end of the transaction.
-    fn sweeps(&mut self) -> Result<bool, StoreError> {
+    pub(crate) fn sweeps(&mut self) -> Result<bool, StoreError> {
         let elected: Elected = diesel::sql_query("SELECT pg_try_advisory_xact_lock($1) AS elected")
             .bind::<Int8, _>(0x5357_4545_5000)
             .get_result(self.conn)?;

@@ -7,4 +7,5 @@ mod ledger;
 mod postmaster;
 mod reset;
 mod stall;
+mod sweep;
 mod traffic;
