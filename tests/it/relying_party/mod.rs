@@ -6,3 +6,4 @@ mod openid_client;
 mod openidconnect;
 mod party;
 mod registration;
+mod sign_out;
