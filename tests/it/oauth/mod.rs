@@ -9,6 +9,7 @@ mod claims;
 mod client_auth;
 mod discovery;
 mod encryption;
+mod ends;
 mod hybrid;
 mod introspect;
 mod jwks;
