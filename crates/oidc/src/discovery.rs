@@ -119,6 +119,12 @@ mod tests {
         }
         assert_eq!(document["registration_endpoint"], "https://op.example/oauth/register");
         assert_eq!(closed.get("registration_endpoint"), None);
+        assert_eq!(document["check_session_iframe"], "https://op.example/oauth/check-session");
+        for way in ["backchannel", "frontchannel"] {
+            for name in [format!("{way}_logout_supported"), format!("{way}_logout_session_supported")] {
+                assert_eq!(document[&name], true, "{name}");
+            }
+        }
         let signs = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
         assert_eq!(texts(&document, "userinfo_signing_alg_values_supported"), signs);
         assert_eq!(texts(&document, "id_token_signing_alg_values_supported"), [&signs[..], &["none"]].concat());
