@@ -48,10 +48,11 @@ pub fn refusal(member: &str, message: &str) -> OAuthError {
 type Check = fn(&Client) -> Result<(), Wrong>;
 
 /// In this order; the first that does not hold is told.
-const CHECKS: [Check; 16] = [
+const CHECKS: [Check; 17] = [
     response_types_fit_grant_types,
     passwords_are_for_our_own,
     addresses::addresses_are_addresses,
+    addresses::initiation_is_sent_well,
     addresses::logout_addresses,
     addresses::languages,
     text_is_plain,

@@ -33,6 +33,7 @@ pub mod schema;
 pub mod seal;
 mod sessions;
 pub mod sign_in_links;
+pub mod startable;
 mod statement;
 pub mod store;
 pub mod sweep;

@@ -1,10 +1,13 @@
 //! A registered client (RFC 6749 §2, RFC 7591).
 
+mod initiation;
 mod metadata;
 mod name;
 mod redirect_uri;
 mod response_type;
 
+pub(crate) use initiation::ISSUER;
+pub use initiation::initiation;
 pub use metadata::{ClaimMapping, ClaimSource, ClientMetadata, SubjectType};
 pub use name::is_name;
 pub use redirect_uri::{check_redirect_uri, is_local_redirect, is_loopback_host};

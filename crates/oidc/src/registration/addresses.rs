@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::{Wrong, language, wrong};
-use crate::client::{Client, is_loopback_host};
+use crate::client::{Client, ClientSource, ISSUER, is_loopback_host};
 
 /// Absolute, and https unless on this machine.
 pub(super) fn address(member: &'static str, value: Option<&str>) -> Result<(), Wrong> {
@@ -32,11 +32,23 @@ pub(super) fn addresses_are_addresses(client: &Client) -> Result<(), Wrong> {
     ] {
         address(member, value.as_deref())?;
     }
-    // OIDC Core §4: a third party sends people there.
-    match &metadata.initiate_login_uri {
-        Some(uri) if !uri.starts_with("https:") => wrong("initiate_login_uri", "Use an https address."),
-        _ => Ok(()),
+    Ok(())
+}
+
+/// OIDC Core §4: a third party sends people there, over https; to an administrator's client on this machine also while it is
+/// being made. What is sent along must not come twice.
+pub(super) fn initiation_is_sent_well(client: &Client) -> Result<(), Wrong> {
+    const MEMBER: &str = "initiate_login_uri";
+    let Some(url) = client.metadata.initiate_login_uri.as_ref().and_then(|uri| Url::parse(uri).ok()) else {
+        return Ok(());
+    };
+    if url.scheme() != "https" && client.source != ClientSource::Admin {
+        return wrong(MEMBER, "Use an https address.");
     }
+    if url.query_pairs().any(|(name, _)| name == ISSUER) {
+        return wrong(MEMBER, "Leave iss out of the query: it is added.");
+    }
+    Ok(())
 }
 
 /// Back-Channel Logout §2.2, Front-Channel Logout §2: without a fragment; what a frame shows is of the application's own

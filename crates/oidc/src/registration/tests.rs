@@ -143,7 +143,9 @@ fn further_members() {
         (json!({"frontchannel_logout_uri": "https://b.app.example/f"}), Some("frontchannel_logout_uri")),
         (json!({"frontchannel_logout_uri": "https://app.example/f#x"}), Some("frontchannel_logout_uri")),
         (json!({"initiate_login_uri": "https://app.example/begin"}), None),
-        (json!({"initiate_login_uri": "http://localhost/begin"}), Some("initiate_login_uri")),
+        (json!({"initiate_login_uri": "https://app.example/begin?a=1&issuer=x"}), None),
+        (json!({"initiate_login_uri": "https://app.example/begin?a=1&i%73s=x"}), Some("initiate_login_uri")),
+        (json!({"initiate_login_uri": "http://localhost/begin"}), None),
         (json!({"localized": {"client_name#de": "Anwendung", "logo_uri#pt-BR": "https://app.example/l"}}), None),
         (json!({"localized": {"client_name#": "x"}}), Some("client_name")),
         (json!({"localized": {"client_name#_": "x"}}), Some("client_name")),
@@ -182,6 +184,7 @@ fn clients_that_registered_themselves() {
         (members(json!({"resources": ["https://api.example/"]})), "resources"),
         (members(json!({"access_roles": ["user"]})), "access_roles"),
         (members(json!({"claims": {"groups": {"from": "groups"}}})), "claims"),
+        (members(json!({"initiate_login_uri": "http://localhost/begin"})), "initiate_login_uri"),
         (Client { name: "a\u{202E}b".into(), ..own.clone() }, "client_name"),
         (members(json!({"localized": {"client_name#de": "a\u{2066}b"}})), "client_name"),
     ] {

@@ -354,6 +354,21 @@ pub struct HomeAccount {
     pub email: String,
     /// Number of sessions that have not ended, this one included.
     pub sessions: usize,
+    /// The applications that can be started from here.
+    pub applications: Vec<Launch>,
+}
+
+/// An application that can be started from `/`.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// Its name.
+    pub name: String,
+    /// What stands for its picture; may be empty.
+    pub initial: String,
+    /// Host and port of where it is.
+    pub host: String,
+    /// OIDC Core §4: where it begins a sign-in.
+    pub href: String,
 }
 
 /// FNV-1a over 64 bits: tells one stylesheet from another, protects nothing.

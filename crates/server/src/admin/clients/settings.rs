@@ -165,6 +165,9 @@ impl Settings {
         if let Some(audience) = &self.default_audience {
             checks::audience(audience, realm)?;
         }
+        if let Some(uri) = &self.metadata.initiate_login_uri {
+            checks::initiation(uri, realm)?;
+        }
         let settings = Self { name, redirect_uris, post_logout_redirect_uris, grant_types, scope, ..self };
         // How they go together is asked of a client that has them.
         if let Some(id) = ClientId::parse("as-if") {

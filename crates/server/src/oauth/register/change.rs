@@ -30,8 +30,9 @@ use crate::{
     guard::rate_limits::Limit,
 };
 
-/// Members that people saw when they agreed.
-const SEEN: [&str; 6] = ["client_name", "redirect_uris", "logo_uri", "policy_uri", "tos_uri", "localized"];
+/// Members that people saw when they agreed, and the one by which the start page leads to what they agreed to.
+const SEEN: [&str; 7] =
+    ["client_name", "redirect_uris", "logo_uri", "policy_uri", "tos_uri", "localized", "initiate_login_uri"];
 
 /// Who asks: the client of the address, and the token that shows it.
 struct Holder {

@@ -46,6 +46,10 @@ fn applications() -> Applications {
     }
 }
 
+fn launch() -> Launch {
+    Launch { name: h(), initial: h(), host: h(), href: h() }
+}
+
 fn activity() -> RecentActivity {
     let line = ActivityLine {
         what: h(),
@@ -142,7 +146,7 @@ fn hostile_pages() -> Vec<(&'static str, String)> {
             Home {
                 page: page(),
                 csrf: h(),
-                account: Some(HomeAccount { username: h(), email: h(), sessions: 2 }),
+                account: Some(HomeAccount { username: h(), email: h(), sessions: 2, applications: vec![launch(), launch()] }),
                 playground: true,
             }
             .render(),
@@ -194,6 +198,28 @@ fn frames_after_a_sign_out() {
     let bare = SignedOut { onward: Some((h(), h())), ..SignedOut::default() };
     let html = Html::parse_document(&bare.render().expect("a page"));
     assert!(elements(&html, "iframe, script, meta[http-equiv]").is_empty());
+}
+
+/// R-68a, OIDC Core §4: each application is one link, whose address cannot leave its attribute and which takes nothing of this
+/// page along; none are one calm sentence.
+#[test]
+fn applications_are_links() {
+    let home = |applications| {
+        let account = Some(HomeAccount { username: h(), email: h(), sessions: 1, applications });
+        Html::parse_document(&Home { page: page(), account, ..Home::default() }.render().expect("a page"))
+    };
+    let html = home(vec![launch(), Launch { initial: String::new(), ..launch() }]);
+    let links = elements(&html, ".launches > li > a");
+    assert_eq!(links.len(), 2);
+    for link in links {
+        assert_eq!((link.attr("href"), link.attr("rel")), (Some(HOSTILE), Some("noopener noreferrer")));
+        assert_eq!(link.attr("target"), None);
+        let text: String = link.text().collect();
+        assert_eq!(text.matches(HOSTILE).count(), 2 + usize::from(text.starts_with(HOSTILE)), "{text}");
+    }
+    assert!(!html.html().contains("None can be started"));
+    let bare = home(Vec::new());
+    assert!(select(&bare, ".launches").is_empty() && bare.html().contains("None can be started"));
 }
 
 /// A16: an application's picture is one image that says nothing by itself; its address cannot leave the attribute.

@@ -63,6 +63,15 @@ pub(super) fn scope(scope: &str) -> Result<String, AdminError> {
     Ok(scopes.to_string())
 }
 
+/// OIDC Core §4: plain http leads to an application that is being made on this machine, and so in development alone.
+pub(super) fn initiation(uri: &str, realm: &Realm) -> Result<(), AdminError> {
+    let plain = Url::parse(uri).is_ok_and(|url| url.scheme() == "http");
+    if plain && !realm.development {
+        return Err(wrong("initiate_login_uri", "Use an https address."));
+    }
+    Ok(())
+}
+
 /// RFC 8707 §2: an absolute URI without a fragment.
 pub(super) fn audience(audience: &str, realm: &Realm) -> Result<(), AdminError> {
     if audience.len() > 2_048 || !audience.bytes().all(|byte| byte.is_ascii_graphic()) || audience.contains('#') {

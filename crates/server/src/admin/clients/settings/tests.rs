@@ -93,3 +93,24 @@ fn changes_are_partial() {
     let other: ClientChange = serde_json::from_str(r#"{"client_id": "other"}"#).unwrap();
     assert!(stored.with(other).is_err(), "the identifier stays");
 }
+
+/// R3, OIDC Core §4: plain http begins a sign-in in development alone, and on this machine alone.
+#[test]
+fn plain_http_is_for_development() {
+    for (uri, development, elsewhere) in [
+        ("https://app.example/begin", true, true),
+        ("http://127.0.0.1:3000/begin", true, false),
+        ("http://localhost/begin", true, false),
+        ("http://app.example/begin", false, false),
+    ] {
+        let new: NewClient = serde_json::from_value(serde_json::json!({
+            "client_name": "App", "redirect_uris": ["https://app.example/cb"], "initiate_login_uri": uri,
+        }))
+        .unwrap();
+        for (development, expected) in [(true, development), (false, elsewhere)] {
+            let realm = Realm { development, ..realm() };
+            let checked = Settings::of_new(new.clone()).unwrap().check(&realm, &ClientSource::Admin);
+            assert_eq!(checked.is_ok(), expected, "{uri} {development}");
+        }
+    }
+}
