@@ -1,6 +1,9 @@
 //! The pages outside the flow, and the one for errors.
 
+use serde_json::json;
+
 use super::visitor::Visitor;
+use crate::support::hosted::Hosted;
 use crate::support::prelude::*;
 
 /// R-68a: the start page, signed out and signed in, and the ways to sign out.
@@ -27,6 +30,46 @@ async fn the_start_page_and_the_ways_out() {
     visitor.inspect("signed-out").await;
     visitor.open("/").await;
     visitor.heading("One sign-in for your applications").await;
+}
+
+/// R-68, R-68a, OIDC Core §4: the person's applications are on the start page, and one press leads into one, signed in.
+#[tokio::test]
+async fn an_application_is_started() {
+    let visitor = Visitor::start(Database::Postgres).await;
+    let (user, app) = (visitor.signet.user("ada").await, Hosted::start());
+    let mut last = None;
+    for (name, path) in [
+        ("Invoices", "https://invoices.example/sign-in"),
+        (
+            "A reader of very long reports in several volumes, for departments and their archives",
+            "https://reports.of-all-departments-and-their-archives.intranet.company.example:8443/begin",
+        ),
+        ("株式会社", "https://kaisha.example/"),
+        ("Meadow", &app.url("/begin")),
+    ] {
+        let spec = ClientSpec {
+            name: name.to_owned(),
+            redirect_uris: vec![app.url("/callback")],
+            first_party: true,
+            ..ClientSpec::confidential().with_metadata(&json!({ "initiate_login_uri": path }))
+        };
+        last = Some(visitor.signet.client(spec).await);
+    }
+    let request = AuthRequest::new(&last.expect("a client"));
+    app.answer("/begin", &format!("302 Found\r\nLocation: {}", request.url(&visitor.signet)), "");
+    app.put("/callback", "Welcome");
+    visitor.open("/signin").await;
+    visitor.sign_in(&user.username).await;
+    visitor.heading("Hello, ada").await;
+    visitor.inspect_closely("home-started").await;
+    visitor.find(&format!(".launches a[href^='{}']", app.url("/begin?iss="))).await.click().await.expect("a press");
+    let there = async || {
+        let url = visitor.url().await;
+        (url.path() == "/callback" && flow::parameter(&url, "code").is_some()).then_some(url)
+    };
+    let callback = eventually(PATIENCE, "the application", there).await;
+    assert_eq!(flow::parameter(&callback, "state").as_deref(), Some(request.get("state")));
+    assert_eq!(visitor.body().await, "Welcome");
 }
 
 /// what was done with the account is seen from the start page.

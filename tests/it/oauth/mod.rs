@@ -17,7 +17,7 @@ mod logout;
 mod password;
 mod prompt;
 mod refresh;
-mod register;
+pub mod register;
 mod request_object;
 mod resources;
 mod revoke;

@@ -3,6 +3,7 @@
 mod activity;
 mod applications;
 mod consent;
+mod home;
 mod hostile;
 mod interaction;
 mod no_access;

@@ -140,7 +140,8 @@ mod tests {
     /// R-68a: what stands for a picture.
     #[test]
     fn initials() {
-        for (name, expected) in [("meadow", "M"), ("“écrin”", "É"), ("3D", "3"), ("株式会社", "株"), ("✨", ""), ("", "")]
+        for (name, expected) in
+            [("meadow", "M"), ("“écrin”", "É"), ("3D", "3"), ("株式会社", "株"), ("✨", ""), ("", "")]
         {
             assert_eq!(initial(name), expected, "{name}");
         }

@@ -7,7 +7,7 @@ use crate::scene::{Scene, admin, header};
 use crate::support::prelude::*;
 
 /// The registration as a client sends it back: without what belongs to the provider.
-fn sent_back(own: &Value, members: &Value) -> Value {
+pub fn sent_back(own: &Value, members: &Value) -> Value {
     let mut body = own.clone();
     let all = body.as_object_mut().expect("an object");
     for ours in
@@ -248,7 +248,7 @@ async fn administrators_stand_above_it() {
     assert_eq!(manage_own(&signet, "GET", &own, None).await.status(), 401);
 }
 
-/// A16: people agreed to what they saw: a client that changes its name or where it leads asks again.
+/// A16: people agreed to what they saw: a client that changes its name, where it leads or where it is started asks again.
 #[tokio::test]
 async fn who_looks_otherwise_asks_again() {
     let signet = open().await;
@@ -263,7 +263,13 @@ async fn who_looks_otherwise_asks_again() {
     let contact = sent_back(&own, &json!({ "contacts": ["ada@reports.example"] }));
     flow::granted(manage_own(&signet, "PUT", &own, Some(&contact)).await).await;
     assert_eq!(error(&mut browser).await, None, "what nobody saw asks nobody");
-    let name = sent_back(&own, &json!({ "client_name": "Your bank" }));
-    flow::granted(manage_own(&signet, "PUT", &own, Some(&name)).await).await;
-    assert_eq!(error(&mut browser).await.as_deref(), Some("consent_required"));
+    for members in
+        [json!({ "client_name": "Your bank" }), json!({ "initiate_login_uri": "https://elsewhere.example/begin" })]
+    {
+        let body = sent_back(&own, &members);
+        flow::granted(manage_own(&signet, "PUT", &own, Some(&body)).await).await;
+        assert_eq!(error(&mut browser).await.as_deref(), Some("consent_required"), "{members}");
+        flow::sign_in_and_consent(&mut browser, &url, &admin()).await;
+        assert_eq!(error(&mut browser).await, None, "{members}");
+    }
 }

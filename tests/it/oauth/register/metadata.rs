@@ -120,6 +120,7 @@ async fn members_that_are_refused() {
         (json!({ "require_auth_time": "yes" }), "require_auth_time"),
         (json!({ "initiate_login_uri": "http://reports.example/begin" }), "initiate_login_uri"),
         (json!({ "initiate_login_uri": "http://localhost/begin" }), "initiate_login_uri"),
+        (json!({ "initiate_login_uri": "https://reports.example/begin?iss=x" }), "initiate_login_uri"),
         (json!({ "request_uris": ["http://reports.example/r"] }), "request_uris"),
         (json!({ "backchannel_logout_uri": "https://reports.example/b#f" }), "backchannel_logout_uri"),
         (json!({ "backchannel_logout_uri": "http://reports.example/b" }), "backchannel_logout_uri"),

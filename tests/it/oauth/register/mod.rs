@@ -8,6 +8,8 @@ mod sector;
 mod shape;
 mod who;
 
+pub use changes::sent_back;
+
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 

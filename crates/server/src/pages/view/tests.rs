@@ -146,7 +146,12 @@ fn hostile_pages() -> Vec<(&'static str, String)> {
             Home {
                 page: page(),
                 csrf: h(),
-                account: Some(HomeAccount { username: h(), email: h(), sessions: 2, applications: vec![launch(), launch()] }),
+                account: Some(HomeAccount {
+                    username: h(),
+                    email: h(),
+                    sessions: 2,
+                    applications: vec![launch(), launch()],
+                }),
                 playground: true,
             }
             .render(),
