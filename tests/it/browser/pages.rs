@@ -44,7 +44,7 @@ async fn an_application_is_started() {
             "A reader of very long reports in several volumes, for departments and their archives",
             "https://reports.of-all-departments-and-their-archives.intranet.company.example:8443/begin",
         ),
-        ("株式会社", "https://kaisha.example/"),
+        ("Écrits du matin", "https://ecrits.example/"),
         ("Meadow", &app.url("/begin")),
     ] {
         let spec = ClientSpec {
