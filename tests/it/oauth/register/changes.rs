@@ -263,8 +263,9 @@ async fn who_looks_otherwise_asks_again() {
     let contact = sent_back(&own, &json!({ "contacts": ["ada@reports.example"] }));
     flow::granted(manage_own(&signet, "PUT", &own, Some(&contact)).await).await;
     assert_eq!(error(&mut browser).await, None, "what nobody saw asks nobody");
+    let elsewhere = "https://elsewhere.example/begin";
     for members in
-        [json!({ "client_name": "Your bank" }), json!({ "initiate_login_uri": "https://elsewhere.example/begin" })]
+        [json!({ "client_name": "Your bank" }), json!({ "client_name": "Your bank", "initiate_login_uri": elsewhere })]
     {
         let body = sent_back(&own, &members);
         flow::granted(manage_own(&signet, "PUT", &own, Some(&body)).await).await;
