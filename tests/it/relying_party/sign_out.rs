@@ -1,5 +1,5 @@
 //! Applications that are told in the back channel that a person signed out: Express with `openid-client` and `jose`,
-//! FastAPI with Authlib. They register themselves, each at a port of its own.
+//! `FastAPI` with Authlib. They register themselves, each at a port of its own.
 
 use serde_json::{Value, json};
 use url::Url;
@@ -96,7 +96,7 @@ async fn an_express_application_is_told() {
     }
 }
 
-/// L1, L2, R1, R-06, R-35: a FastAPI application with Authlib takes the logout token that its JOSE library validates by the
+/// L1, L2, R1, R-06, R-35: a `FastAPI` application with Authlib takes the logout token that its JOSE library validates by the
 /// published keys, and ends the session that it names; after a sign-out of its own it gets its state back.
 #[tokio::test]
 async fn a_fastapi_application_is_told() {
