@@ -44,7 +44,7 @@ async fn arrive(visitor: &Visitor, request: &AuthRequest) -> Url {
     .await
 }
 
-/// L1 to L4: one person is signed in at three applications and signs out at one: that one's frame of session management
+/// L1, L2, L3, L4: one person is signed in at three applications and signs out at one: that one's frame of session management
 /// tells `changed`, the second is told in a frame, the third in the back channel although it was down; and nobody waits
 /// for longer than three seconds.
 #[tokio::test]
