@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::{Wrong, language, wrong};
-use crate::client::{Client, ClientSource, ISSUER, is_loopback_host};
+use crate::client::{Client, ClientSource, ISSUER, is_loopback_host, is_name};
 
 /// Absolute, and https unless on this machine.
 pub(super) fn address(member: &'static str, value: Option<&str>) -> Result<(), Wrong> {
@@ -84,8 +84,8 @@ pub(super) fn languages(client: &Client) -> Result<(), Wrong> {
         }
         if member != "client_name" {
             address(member, Some(value))?;
-        } else if value.trim().is_empty() || value.chars().count() > 200 || value.chars().any(char::is_control) {
-            return wrong(member, "Use 1 to 200 characters, no control characters.");
+        } else if !is_name(value) {
+            return wrong(member, "Use 1 to 200 characters, none that control or turn the text around them.");
         }
     }
     Ok(())
