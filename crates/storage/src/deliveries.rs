@@ -233,6 +233,8 @@ impl Tx<'_> {
         let due: Vec<i64> = deliveries::table
             .filter(deliveries::realm_id.eq(self.realm.0))
             .filter(deliveries::state.eq(DeliveryState::Waiting.as_str()))
+            // Another version may make others.
+            .filter(deliveries::kind.eq(BACKCHANNEL_LOGOUT))
             .filter(deliveries::due_at.le(now))
             .order(deliveries::due_at)
             .limit(limit)

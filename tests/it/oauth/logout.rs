@@ -231,3 +231,20 @@ async fn session_state_and_its_frame() {
     browser.submit(&home, &[("decision", "signout")]).await.page();
     assert!(browser.jar.get("signet-state").is_none());
 }
+
+/// L1: an application that is switched off is no place to go to, whatever hint it still holds.
+#[tokio::test]
+async fn nobody_is_sent_to_an_application_that_is_switched_off() {
+    let scene = scene().await;
+    let tokens = scene.tokens().await;
+    let sent =
+        [("id_token_hint", flow::member(&tokens, "id_token")), ("post_logout_redirect_uri", "https://app.example/bye")];
+    let url = logout(&scene, &sent);
+    scene.browser().get(&url).await.left();
+    scene.signet.cli_json(&["client", "disable", &scene.client.id, "--json"], "").await;
+    eventually(PATIENCE, "a page instead", async || match scene.browser().get(&url).await {
+        Landing::Page(page) => page.status.is_success().then_some(()),
+        Landing::Left(_) => None,
+    })
+    .await;
+}

@@ -10,7 +10,7 @@ pub(crate) use initiation::ISSUER;
 pub use initiation::initiation;
 pub use metadata::{ClaimMapping, ClaimSource, ClientMetadata, SubjectType};
 pub use name::is_name;
-pub use redirect_uri::{check_redirect_uri, is_local_redirect, is_loopback_host};
+pub use redirect_uri::{check_redirect_uri, has_plain_host, is_local_redirect, is_loopback_host};
 pub use response_type::{RESPONSE_TYPES, ResponseType};
 
 use chrono::{DateTime, Utc};

@@ -44,6 +44,17 @@ pub fn is_loopback_host(url: &Url) -> bool {
     }
 }
 
+/// Whether the URL's host is written as hosts are: letters, digits, dashes, dots and underscores, or an address. URLs may hold
+/// others, such as `;` and `,`, which mean something in the headers that name an origin.
+pub fn has_plain_host(url: &Url) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    match url.host() {
+        Some(url::Host::Domain(name)) => !name.is_empty() && name.bytes().all(plain),
+        Some(url::Host::Ipv4(_) | url::Host::Ipv6(_)) => true,
+        None => false,
+    }
+}
+
 /// What answers bring to the redirect URI; a query that holds one already would make it come twice.
 const ANSWER_NAMES: [&str; 9] =
     ["code", "state", "iss", "error", "error_description", "access_token", "id_token", "token_type", "session_state"];
@@ -65,6 +76,9 @@ pub fn check_redirect_uri(uri: &str) -> Result<(), OAuthError> {
     let rest = uri.split_once(':').map(|(_, rest)| rest).unwrap_or_default();
     if uri.contains(['\\', '*']) || web && (!rest.starts_with("//") || rest.starts_with("///")) {
         return refuse("a redirect URI is written as in https://app.example/callback, without \\ or *");
+    }
+    if web && !has_plain_host(&url) {
+        return refuse("the host of a redirect URI is written in letters, digits, dashes and dots");
     }
     if url.query_pairs().any(|(name, _)| ANSWER_NAMES.contains(&name.as_ref())) {
         return refuse("a redirect URI's query must not hold what answers bring, such as code, state or iss");
@@ -133,6 +147,9 @@ mod tests {
             "https://app.example/ü",
             "https://app.example\\@evil.example/cb",
             "https:///cb",
+            "https://0;report-uri/cb",
+            "https://a,b/cb",
+            "https://a'b/cb",
             "https:app.example/cb",
             "https:/app.example/cb",
             "https://*.example/cb",

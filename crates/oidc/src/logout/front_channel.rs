@@ -2,12 +2,17 @@
 
 use url::Url;
 
-use crate::{client::Client, realm::Realm};
+use crate::{
+    client::{Client, has_plain_host},
+    realm::Realm,
+};
 
 /// What is shown in the frame of a client: its registered address, with `iss` and `sid` (protocol L3). None where it has
 /// no such address.
 pub fn frame(client: &Client, realm: &Realm, sid: &str) -> Option<Url> {
-    let mut url = Url::parse(client.metadata.frontchannel_logout_uri.as_ref()?).ok()?;
+    let url = Url::parse(client.metadata.frontchannel_logout_uri.as_ref()?).ok();
+    // Its origin goes into a header.
+    let mut url = url.filter(has_plain_host)?;
     url.query_pairs_mut().append_pair("iss", &realm.issuer).append_pair("sid", sid);
     Some(url)
 }
@@ -28,6 +33,11 @@ mod tests {
         ] {
             client.metadata.frontchannel_logout_uri = Some(registered.into());
             assert_eq!(frame(&client, &realm(), "a&b").unwrap().as_str(), expected);
+        }
+        for odd in ["https://0;report-uri/out", "https://a,b/out", "https://a'b/out", "data:text/html,x", "no address"]
+        {
+            client.metadata.frontchannel_logout_uri = Some(odd.into());
+            assert_eq!(frame(&client, &realm(), "s"), None, "{odd}");
         }
     }
 }

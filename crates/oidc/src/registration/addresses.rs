@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::{Wrong, language, wrong};
-use crate::client::{Client, ClientSource, ISSUER, is_loopback_host, is_name};
+use crate::client::{Client, ClientSource, ISSUER, has_plain_host, is_loopback_host, is_name};
 
 /// Absolute, and https unless on this machine.
 pub(super) fn address(member: &'static str, value: Option<&str>) -> Result<(), Wrong> {
@@ -12,7 +12,9 @@ pub(super) fn address(member: &'static str, value: Option<&str>) -> Result<(), W
         && value.bytes().all(|byte| byte.is_ascii_graphic())
         && Url::parse(value).is_ok_and(|url| {
             let private = !url.username().is_empty() || url.password().is_some();
-            !private && (url.scheme() == "https" || url.scheme() == "http" && is_loopback_host(&url))
+            !private
+                && has_plain_host(&url)
+                && (url.scheme() == "https" || url.scheme() == "http" && is_loopback_host(&url))
         });
     if good { Ok(()) } else { wrong(member, format!("{value:?}: use an https address.")) }
 }

@@ -48,10 +48,8 @@ impl Target {
             .map_err(|error| Failure::Passing(format!("no logout token could be made: {error}")))?;
         match app.outbound.post(&self.address, &[("logout_token", &token)]).await {
             Ok(200..=299) => Ok(()),
-            // It understood, and will not.
-            Ok(status @ (300..=399 | 400..=407 | 409..=424 | 426..=428 | 430..=499)) => {
-                Err(Failure::Lasting(format!("the answer has status {status}")))
-            }
+            // It understood, and will not; or it is elsewhere, where nothing is sent. Others may be the weather before it.
+            Ok(status @ 300..=400) => Err(Failure::Lasting(format!("the answer has status {status}"))),
             Ok(status) => Err(Failure::Passing(format!("the answer has status {status}"))),
             Err(error) => Err(Failure::Passing(error.to_string())),
         }

@@ -73,7 +73,7 @@ async fn named(app: &App, params: &Params) -> Result<(Option<IdClaims>, Option<A
         .and_then(|token| app.published().keyring.verify_hint(token, &app.realm().issuer, entropy::now()).ok());
     let named = hint.as_ref().map(|hint| hint.aud.as_str()).or_else(|| params.get("client_id"));
     let client = match named {
-        Some(id) => app.client(id).await?,
+        Some(id) => app.client(id).await?.filter(|client| !client.disabled),
         None => None,
     };
     Ok((hint, client))

@@ -4,7 +4,13 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
-use signet_oidc::{client::ClientSource, consent::Consented, interaction::Refusal, scope, subject::Session};
+use signet_oidc::{
+    client::{ClientSource, has_plain_host},
+    consent::Consented,
+    interaction::Refusal,
+    scope,
+    subject::Session,
+};
 use signet_rbac::Permission;
 use signet_storage::resources::Resource;
 use url::Url;
@@ -65,7 +71,7 @@ fn logo(held: &Held) -> Option<(String, String)> {
 
 /// An address that a browser can be sent to: nothing but the web.
 fn web_address(given: Option<&str>) -> Option<Url> {
-    Url::parse(given?).ok().filter(|url| ["http", "https"].contains(&url.scheme()) && url.host().is_some())
+    Url::parse(given?).ok().filter(|url| ["http", "https"].contains(&url.scheme()) && has_plain_host(url))
 }
 
 fn view(app: &App, held: &Held, (session, apis): (&Session, &[Resource]), csrf: String) -> Consent {

@@ -135,6 +135,7 @@ impl Settings {
         Self {
             pkce: stored.pkce,
             refresh_rotation: stored.refresh_rotation,
+            refresh_tokens: stored.refresh_tokens,
             pkce_plain: stored.pkce_plain,
             request_objects: stored.request_objects,
             ..self
