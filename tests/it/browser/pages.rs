@@ -113,6 +113,7 @@ async fn an_account_is_chosen() {
     let client = visitor.signet.client(spec).await;
     visitor.open("/signin").await;
     visitor.sign_in(&user.username).await;
+    visitor.heading("Hello, ada").await;
     let request = AuthRequest::new(&client).with("prompt", "select_account");
     visitor.visit(&request.url(&visitor.signet)).await;
     visitor.heading("Choose an account").await;

@@ -97,7 +97,7 @@ impl Visitor {
         self.heading("Sign in").await;
         self.fill("username", name).await;
         self.fill("password", PASSWORD).await;
-        self.press("Sign in").await;
+        self.send("Sign in").await;
     }
 
     /// Fills in and sends the registration page.
@@ -106,7 +106,15 @@ impl Visitor {
         self.fill("username", &user.username).await;
         self.fill("email", &user.email).await;
         self.fill("password", &user.password).await;
-        self.press("Create account").await;
+        self.send("Create account").await;
+    }
+
+    /// Presses a button that sends a form, and waits until its page is left: the answer has come, cookies and all.
+    async fn send(&self, button: &str) {
+        let page = self.find("h1").await;
+        self.press(button).await;
+        let left = async || page.text().await.is_err().then_some(());
+        eventually(PATIENCE, &format!("an answer to “{button}”"), left).await;
     }
 
     /// From the playground's first page to that of registration.
