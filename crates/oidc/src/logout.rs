@@ -6,7 +6,7 @@ pub mod front_channel;
 use crate::{call::Params, client::Client, error::OAuthError, jose::IdClaims, secret::DerivationKey, subject::Session};
 
 /// Parameters this endpoint knows.
-const KNOWN: [&str; 6] =
+pub const KNOWN: [&str; 6] =
     ["id_token_hint", "client_id", "logout_hint", "post_logout_redirect_uri", "state", "ui_locales"];
 
 /// What happens.

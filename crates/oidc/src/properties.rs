@@ -65,11 +65,11 @@ fn authorize_request() -> impl Strategy<Value = AuthorizeRequest> {
     (
         (select(RESPONSE_TYPES.to_vec()), select(ResponseMode::ALL.to_vec()), scopes(), vec(text(), 0..3)),
         (claims_request(), option::of(text()), option::of(text()), challenge),
-        (prompt, option::of(any::<u32>()), option::of(text()), vec(text(), 0..3), any::<bool>()),
+        (prompt, option::of(any::<u32>()), option::of(text()), vec(text(), 0..3), any::<bool>(), vec("[a-z]{2}", 0..3)),
     )
         .prop_map(|((response_type, response_mode, scopes, resources), wishes, rest)| {
             let (claims, state, nonce, challenge) = wishes;
-            let (prompt, max_age, login_hint, expected_subjects, redirect_uri_sent) = rest;
+            let (prompt, max_age, login_hint, expected_subjects, redirect_uri_sent, ui_locales) = rest;
             AuthorizeRequest {
                 client_id: ClientId::parse("app").unwrap(),
                 redirect_uri: "https://app.example/cb".to_owned(),
@@ -86,6 +86,7 @@ fn authorize_request() -> impl Strategy<Value = AuthorizeRequest> {
                 prompt: Prompts::parse(Some(prompt)).unwrap(),
                 max_age,
                 login_hint,
+                ui_locales,
                 expected_subjects,
                 once: None,
             }

@@ -10,6 +10,7 @@ mod sector;
 mod wanted;
 
 pub use information::Information;
+pub use language::locales;
 pub use sector::Sector;
 pub use wanted::{Identity, Wanted};
 

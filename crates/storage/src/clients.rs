@@ -47,6 +47,13 @@ pub(crate) struct ClientRow {
     disabled_at: Option<DateTime<Utc>>,
 }
 
+/// Of a client's metadata, what it says in further languages.
+pub(crate) fn localized(stored: Option<Value>) -> Result<ClientMetadata, StoreError> {
+    let localized = stored.map(serde_json::from_value).transpose();
+    let localized = localized.map_err(|_| StoreError::Row("client metadata"))?.unwrap_or_default();
+    Ok(ClientMetadata { localized, ..ClientMetadata::default() })
+}
+
 /// A client with what only administration asks for.
 #[derive(Debug, Clone)]
 pub struct ClientRecord {

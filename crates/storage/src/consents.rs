@@ -5,12 +5,15 @@ use diesel::{
     prelude::*,
     sql_types::{Array, Int2, Int8, Text, Timestamptz, Uuid as SqlUuid},
 };
+use serde_json::Value;
 use signet_oidc::{
+    client::ClientMetadata,
     consent::Consented,
     id::{AccountId, ClientKey},
 };
 
 use crate::{
+    clients::localized,
     error::StoreError,
     notices::{self, Notice},
     schema::{clients, consents},
@@ -24,6 +27,8 @@ pub struct GivenConsent {
     pub client_id: String,
     /// Its name.
     pub client_name: String,
+    /// Of its metadata, what it is called in other languages.
+    pub metadata: ClientMetadata,
     /// Whether an administrator registered it.
     pub verified: bool,
     /// Whether it is switched off.
@@ -38,8 +43,8 @@ pub struct GivenConsent {
     pub changed_at: DateTime<Utc>,
 }
 
-/// Identifier, name, source, end and audience of a client.
-type ClientColumns = (String, String, String, Option<DateTime<Utc>>, Option<String>);
+/// Identifier, name, names in other languages, source, end and audience of a client.
+type ClientColumns = (String, String, Option<Value>, String, Option<DateTime<Utc>>, Option<String>);
 
 /// Scopes, claims and APIs.
 type Allowed = (Vec<String>, Vec<String>, Vec<String>);
@@ -80,29 +85,35 @@ impl Tx<'_> {
             .order(clients::client_id)
             .limit(limit)
             .select((
-                (clients::client_id, clients::name, clients::source, clients::disabled_at, clients::default_audience),
+                (
+                    clients::client_id,
+                    clients::name,
+                    clients::metadata.retrieve_as_object("localized").nullable(),
+                    clients::source,
+                    clients::disabled_at,
+                    clients::default_audience,
+                ),
                 (consents::scopes, consents::claims, consents::resources),
                 consents::created_at,
                 consents::updated_at,
             ))
             .load(self.conn)?;
-        let given =
-            |((client_id, client_name, source, disabled, default_audience), allowed, given_at, changed_at): (
-                ClientColumns,
-                Allowed,
-                DateTime<Utc>,
-                DateTime<Utc>,
-            )| GivenConsent {
-                client_id,
-                client_name,
-                verified: source == "admin",
-                disabled: disabled.is_some(),
-                default_audience,
-                allowed: consented(allowed),
-                given_at,
-                changed_at,
-            };
-        Ok(rows.into_iter().map(given).collect())
+        rows.into_iter()
+            .map(|(client, allowed, given_at, changed_at)| {
+                let (client_id, client_name, names, source, disabled, default_audience) = client;
+                Ok(GivenConsent {
+                    client_id,
+                    client_name,
+                    metadata: localized(names)?,
+                    verified: source == "admin",
+                    disabled: disabled.is_some(),
+                    default_audience,
+                    allowed: consented(allowed),
+                    given_at,
+                    changed_at,
+                })
+            })
+            .collect()
     }
 
     /// Whether the account allowed the client anything; nobody else adds to it or takes it away until the transaction

@@ -32,6 +32,8 @@ pub enum Purpose {
     ClientSecret,
     /// Notices on their way through Redis.
     Notice,
+    /// What an application posted to have somebody signed out.
+    Logout,
 }
 
 impl Purpose {
@@ -43,6 +45,7 @@ impl Purpose {
             Self::Csrf => b"signet/1/csrf",
             Self::ClientSecret => b"signet/1/client-secret",
             Self::Notice => b"signet/1/notice",
+            Self::Logout => b"signet/1/logout",
         }
     }
 }

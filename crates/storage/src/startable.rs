@@ -9,6 +9,7 @@ use serde_json::Value;
 use signet_oidc::{client::ClientMetadata, id::AccountId};
 
 use crate::{
+    clients::localized,
     error::StoreError,
     schema::{clients, consents},
     store::Tx,
@@ -63,14 +64,12 @@ impl Tx<'_> {
             ))
             .load(self.conn)?;
         rows.into_iter()
-            .map(|(client_id, name, initiate_login_uri, localized)| {
-                let localized = localized.map(serde_json::from_value).transpose();
-                let localized = localized.map_err(|_| StoreError::Row("client metadata"))?.unwrap_or_default();
+            .map(|(client_id, name, initiate_login_uri, names)| {
                 Ok(Startable {
                     client_id,
                     name,
                     initiate_login_uri: initiate_login_uri.unwrap_or_default(),
-                    metadata: ClientMetadata { localized, ..ClientMetadata::default() },
+                    metadata: localized(names)?,
                 })
             })
             .collect()

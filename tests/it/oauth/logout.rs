@@ -90,6 +90,42 @@ async fn a_hint_and_a_registered_target_lead_back_with_state() {
     }
 }
 
+/// L1, R-52: an application may post its request; then nothing of it stands in an address, and what does is of no use when
+/// it was changed. `logout_hint` neither leads anywhere nor is wrong.
+#[tokio::test]
+async fn what_is_posted_does_not_stand_in_an_address() {
+    let scene = scene().await;
+    let mut browser = scene.browser();
+    let tokens = scene.grant(&mut browser, &scene.request()).await;
+    let hint = flow::member(&tokens, "id_token");
+    let url = browser.resolve("/oauth/logout");
+    let fields = [
+        ("id_token_hint", hint),
+        ("post_logout_redirect_uri", "https://app.example/bye"),
+        ("state", "a state of its own"),
+        ("logout_hint", "somebody@people.test"),
+    ];
+    // As browsers send what another site posts: without our cookies.
+    let answer = scene.browser().request(Method::POST, &url).form(&fields).send().await.expect("an answer");
+    let location = header(&answer, "location").to_owned();
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    for part in hint.split('.').chain(["app.example", "state", "people"]) {
+        assert!(!location.contains(part), "{location}");
+    }
+    let changed = location.replace("posted=", "posted=A");
+    for useless in [changed.as_str(), "/oauth/logout?posted=", "/oauth/logout?posted=AAAA"] {
+        let page = browser.get(useless).await.page();
+        assert!(page.form(&["decision"]).is_some(), "{useless}: {}", page.body);
+    }
+    let target = browser.get(&location).await.left();
+    assert_eq!(target.as_str(), "https://app.example/bye?state=a+state+of+its+own");
+    assert!(!is_signed_in(&mut browser).await);
+    let twice = [("client_id", "a"), ("client_id", "b")];
+    let answer = browser.request(Method::POST, &url).form(&twice).send().await.expect("an answer");
+    let page = browser.get(header(&answer, "location")).await.page();
+    assert_eq!(page.status, StatusCode::BAD_REQUEST);
+}
+
 /// L1: an unregistered target, or none that a valid hint vouches for, is never redirected to.
 #[tokio::test]
 async fn there_is_no_redirect_to_a_target_that_is_not_vouched_for() {
@@ -230,6 +266,36 @@ async fn session_state_and_its_frame() {
     let home = browser.get("/").await.page();
     browser.submit(&home, &[("decision", "signout")]).await.page();
     assert!(browser.jar.get("signet-state").is_none());
+}
+
+/// L4: when the session ended elsewhere, what scripts know of it is taken away wherever the browser next comes, so that
+/// applications hear of it.
+#[tokio::test]
+async fn what_scripts_know_ends_with_a_session_that_ended_elsewhere() {
+    let scene = Scene::start().await;
+    let ada = scene.signet.user("ada").await;
+    let mut browser = scene.browser();
+    let url = scene.request().url(&scene.signet);
+    flow::sign_in_and_consent(&mut browser, &url, &ada).await;
+    let request = scene.request().with("prompt", "select_account");
+    let page = browser.get(request.url(&scene.signet)).await.page();
+    browser.get(url).await.left();
+    let knows = |browser: &Browser| browser.jar.get("signet-state").is_some();
+    assert!(knows(&browser));
+    scene.signet.cli_json(&["user", "lock", "ada", "--json"], "").await;
+    let silent = scene.request().with("prompt", "none").url(&scene.signet);
+    let choice = page.url.clone();
+    for place in ["/", "/account/activity", "/account/applications", choice.as_str(), silent.as_str()] {
+        let mut browser = browser.clone();
+        assert!(knows(&browser));
+        browser.get(place).await;
+        assert!(!knows(&browser), "{place}");
+        assert!(browser.jar.get("signet").is_some(), "{place}: another tab may have signed in");
+    }
+    let mut fresh = scene.browser();
+    let page = fresh.get("/").await.page();
+    let set: Vec<_> = page.headers.get_all("set-cookie").iter().map(|value| value.to_str().expect("text")).collect();
+    assert!(!set.iter().any(|cookie| cookie.starts_with("signet-state")), "{set:?}");
 }
 
 /// L1: an application that is switched off is no place to go to, whatever hint it still holds.

@@ -6,6 +6,7 @@ mod consent;
 mod home;
 mod hostile;
 mod interaction;
+mod language;
 mod no_access;
 mod register;
 mod select_account;

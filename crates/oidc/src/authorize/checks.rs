@@ -17,6 +17,7 @@ use crate::{
     pkce::Challenge,
     policy::PkceRule,
     realm::Realm,
+    registration::locales,
     scope::{OFFLINE_ACCESS, OPENID, Scopes},
 };
 
@@ -115,6 +116,7 @@ pub fn read(
         prompt,
         max_age,
         login_hint: params.get("login_hint").filter(|hint| hint.len() <= 254 && is_text(hint)).map(str::to_owned),
+        ui_locales: locales(params.get("ui_locales")),
         expected_subjects,
         once: None,
     })

@@ -119,6 +119,9 @@ pub struct AuthorizeRequest {
     pub max_age: Option<u32>,
     /// Prefills the sign-in page.
     pub login_hint: Option<String>,
+    /// OIDC Core §3.1.2.1: the languages that pages are wanted in, the most wanted first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ui_locales: Vec<String>,
     /// OIDC Core §3.1.2.1, §5.5: the subject of a verified `id_token_hint`, or those that `claims` names; anyone when empty.
     pub expected_subjects: Vec<String>,
     /// The request object it came in, where that counts once: spent when the answer is issued, so that a page may be

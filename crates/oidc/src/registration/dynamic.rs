@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// In this order, for clients that registered themselves alone.
-const CHECKS: [Check; 3] = [they_stay_third_parties, redirect_uris_fit_the_application, names_are_read_as_written];
+const CHECKS: [Check; 2] = [they_stay_third_parties, redirect_uris_fit_the_application];
 
 pub(super) fn check(client: &Client) -> Result<(), Wrong> {
     if client.source == ClientSource::Dynamic { CHECKS.iter().try_for_each(|check| check(client)) } else { Ok(()) }
@@ -69,16 +69,6 @@ fn redirect_uris_fit_the_application(client: &Client) -> Result<(), Wrong> {
             }
             (ApplicationType::Native, _) => {}
         }
-    }
-    Ok(())
-}
-
-/// People decide by these names: what turns the direction of text round makes one name look like another.
-fn names_are_read_as_written(client: &Client) -> Result<(), Wrong> {
-    let turns = |c: char| matches!(c, '\u{202A}'..='\u{202E}' | '\u{2028}' | '\u{2029}' | '\u{2066}'..='\u{2069}');
-    let localized = client.metadata.localized.values();
-    if std::iter::once(&client.name).chain(localized).any(|name| name.chars().any(turns)) {
-        return wrong("client_name", "Leave out the characters that turn the direction of text round.");
     }
     Ok(())
 }

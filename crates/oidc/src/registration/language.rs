@@ -64,10 +64,16 @@ fn rest<'a>(parts: impl Iterator<Item = &'a str>, least: usize) -> bool {
     any
 }
 
+/// OIDC Core §3.1.2.1 `ui_locales`: the languages wanted, the most wanted first. What is no tag is none, and nothing is read
+/// further than sixteen of them.
+pub fn locales(sent: Option<&str>) -> Vec<String> {
+    sent.unwrap_or_default().split_ascii_whitespace().filter(|tag| is_tag(tag)).take(16).map(str::to_owned).collect()
+}
+
 impl ClientMetadata {
     /// RFC 4647 §3.4: a member in the first of the languages wanted that it is registered in; none where it is in none of
     /// them.
-    pub fn in_language(&self, member: &str, wanted: &[&str]) -> Option<&str> {
+    pub fn in_language<T: AsRef<str>>(&self, member: &str, wanted: &[T]) -> Option<&str> {
         let registered = |tag: &str| {
             let found = self.localized.iter().find(|(name, _)| {
                 name.split_once('#').is_some_and(|(base, has)| base == member && has.eq_ignore_ascii_case(tag))
@@ -75,7 +81,7 @@ impl ClientMetadata {
             found.map(|(_, value)| value.as_str())
         };
         wanted.iter().find_map(|range| {
-            let mut range = *range;
+            let mut range = range.as_ref();
             loop {
                 if let Some(found) = registered(range) {
                     return Some(found);
@@ -144,6 +150,21 @@ mod tests {
         }
         assert_eq!(split("logo_uri#de-AT"), Some(("logo_uri", "de-AT")));
         assert_eq!((split("redirect_uris#de"), split("client_name")), (None, None));
+    }
+
+    /// A10, OIDC Core §3.1.2.1: tags with spaces between them; nothing else makes an error.
+    #[test]
+    fn wished_languages() {
+        for (sent, expected) in [
+            (None, &[] as &[&str]),
+            (Some(""), &[]),
+            (Some("de"), &["de"]),
+            (Some("fr-CA fr  en"), &["fr-CA", "fr", "en"]),
+            (Some("de_AT \u{fffd} <b> pt-BR"), &["pt-BR"]),
+        ] {
+            assert_eq!(locales(sent), expected, "{sent:?}");
+        }
+        assert_eq!(locales(Some(&"de ".repeat(1_000))).len(), 16);
     }
 
     /// R4, RFC 4647 §3.4: the first language that is there, less and less exactly, in any case.

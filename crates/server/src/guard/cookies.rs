@@ -76,6 +76,14 @@ impl CookieNames {
         }
     }
 
+    /// No session of this browser is alive, whoever ended it: what scripts know of one is taken away. The handle stays; a
+    /// sign-in beside this request may just have set a new one.
+    pub fn found_nobody(&self, request: &HttpRequest, response: &mut HttpResponse) {
+        if request.cookie(self.state).is_some() {
+            let _ = response.add_cookie(&ended(self.set_state(String::new())));
+        }
+    }
+
     fn cookie(&self, name: &'static str, value: String) -> Cookie<'static> {
         Cookie::build(name, value).path("/").http_only(true).secure(self.secure).same_site(SameSite::Lax).finish()
     }

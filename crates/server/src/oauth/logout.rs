@@ -6,23 +6,26 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, TimeDelta, Utc};
 use signet_oidc::{
     Change, Event, Params, Turn,
     change::{EventKind, EventResult},
     client::Client,
     jose::IdClaims,
     logout::{self, Facts, Plan, front_channel},
+    registration::locales,
     secret::Secret,
     subject::Session,
 };
-use signet_storage::{Apply, Origin, StoreError, Tx, deliveries::Framed};
+use signet_storage::{Apply, Origin, StoreError, Tx, deliveries::Framed, seal::Purpose};
 
 use crate::{
     app::App,
     call, entropy,
     guard::csrf,
     pages::{
-        PageError, answer, html, see_other, signed_out,
+        PageError, answer, html, language, see_other, signed_out,
         view::{Page, SignOut},
     },
 };
@@ -30,13 +33,23 @@ use crate::{
 /// What the token of the sign-out form is for.
 pub const PURPOSE: &[&[u8]] = &[b"signout"];
 
+/// What was posted stands here, sealed: an ID token has no place in an address.
+const POSTED: &str = "posted";
+
+/// How long what was posted may be on its way through the browser.
+const POSTED_LIFETIME: TimeDelta = TimeDelta::minutes(5);
+
 /// The parameters that the page which asks keeps for afterwards.
-const KEPT: [&str; 4] = ["id_token_hint", "client_id", "post_logout_redirect_uri", "state"];
+const KEPT: [&str; 5] = ["id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"];
 
 /// RP-Initiated Logout §2.
 pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
     let result = async {
         let params = call::read(&http, payload).await?.params;
+        let params = match params.get(POSTED) {
+            Some(sealed) => opened(&app, sealed).unwrap_or_default(),
+            None => params,
+        };
         requested(&app, &http, params).await
     };
     let result = result.await;
@@ -49,9 +62,7 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
     let result = async {
         let params = call::read(&http, payload).await?.params;
         let Some(decision) = params.get("decision") else {
-            let mut query = url::form_urlencoded::Serializer::new(String::new());
-            query.extend_pairs(params.iter());
-            return Ok(see_other(&format!("/oauth/logout?{}", query.finish())));
+            return Ok(see_other(&format!("/oauth/logout?{POSTED}={}", sealed(&app, &params)?)));
         };
         params.refuse_repeated(&["decision", "csrf"]).map_err(PageError::Parameter)?;
         csrf::check_site(&http, &app.realm().issuer)?;
@@ -64,6 +75,27 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
     };
     let result: Result<HttpResponse, PageError> = result.await;
     answer(result, &app, &http)
+}
+
+/// Posted parameters, until when they may come back.
+type Posted = (DateTime<Utc>, Vec<(String, String)>);
+
+fn sealed(app: &App, params: &Params) -> Result<String, PageError> {
+    let mut turn = entropy::turn()?;
+    let known = params.iter().filter(|(name, _)| logout::KNOWN.contains(name));
+    let pairs = known.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let posted: Posted = (turn.now() + POSTED_LIFETIME, pairs);
+    let plain = serde_json::to_vec(&posted).map_err(|_| StoreError::Row("posted parameters"))?;
+    let sealed = app.store.sealer().seal(Purpose::Logout, b"", &plain, turn.bytes()).map_err(StoreError::from)?;
+    Ok(URL_SAFE_NO_PAD.encode(sealed))
+}
+
+/// None where they are not ours, or too old.
+fn opened(app: &App, sealed: &str) -> Option<Params> {
+    let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+    let plain = app.store.sealer().open(Purpose::Logout, b"", &sealed).ok()?;
+    let (until, pairs): Posted = serde_json::from_slice(&plain).ok()?;
+    (until > entropy::now()).then(|| Params::new(pairs))
 }
 
 /// What a request names: a hint that is ours, and the client of the hint, else of `client_id`.
@@ -107,7 +139,14 @@ async fn confirmed(app: &Data<App>, http: &HttpRequest, params: Params) -> Resul
     let redirect = match logout::decide(&params, &facts).map_err(PageError::Parameter)? {
         Plan::End { redirect } | Plan::Nothing { redirect } | Plan::Confirm { redirect } => redirect,
     };
-    leave(app, (redirect, client.as_deref()), frames).await
+    let name = client.as_deref().map(|client| name(client, http, &params));
+    leave(app, (redirect, name), frames).await
+}
+
+/// What people are shown as the application's name, in their language (protocol L1, R4).
+fn name(client: &Client, http: &HttpRequest, params: &Params) -> String {
+    let wanted = language::wanted(http, &locales(params.get("ui_locales")));
+    client.metadata.in_language("client_name", &wanted).unwrap_or(&client.name).to_owned()
 }
 
 /// Ends a session. Answers the clients that are told in frames.
@@ -158,12 +197,13 @@ async fn requested(app: &Data<App>, http: &HttpRequest, params: Params) -> Resul
             Ok((plan, account, frames, params))
         })
         .await?;
+    let called = client.as_deref().map(|client| name(client, http, &params));
     match plan.map_err(PageError::Parameter)? {
         Plan::End { redirect } => {
             app.deliveries.wake();
-            leave(app, (redirect, client.as_deref()), frames).await
+            leave(app, (redirect, called), frames).await
         }
-        Plan::Nothing { redirect } => leave(app, (redirect, client.as_deref()), Vec::new()).await,
+        Plan::Nothing { redirect } => leave(app, (redirect, called), Vec::new()).await,
         Plan::Confirm { .. } => confirm(app, http, &params, (account.unwrap_or_default(), client.as_deref())),
     }
 }
@@ -182,7 +222,7 @@ fn confirm(
         page: Page::plain("Sign out", &app.issuer_host),
         csrf: token.unwrap_or_default(),
         account,
-        client_name: client.map(|client| client.name.clone()),
+        client_name: client.map(|client| name(client, http, params)),
         hidden: kept.collect(),
     };
     let mut response = html(&view)?;
@@ -196,7 +236,7 @@ fn confirm(
 /// such (protocol L3).
 async fn leave(
     app: &App,
-    (redirect, client): (Option<String>, Option<&Client>),
+    (redirect, name): (Option<String>, Option<String>),
     told: Vec<Framed>,
 ) -> Result<HttpResponse, PageError> {
     let realm = app.realm();
@@ -207,10 +247,7 @@ async fn leave(
     }
     let mut response = match redirect {
         Some(target) if frames.is_empty() => see_other(&target),
-        redirect => {
-            let name = client.filter(|_| redirect.is_some()).map(|client| client.name.clone());
-            signed_out::page(app, redirect.zip(name), &frames)?
-        }
+        redirect => signed_out::page(app, redirect.zip(name), &frames)?,
     };
     app.cookies.signed_out(&mut response);
     Ok(response)

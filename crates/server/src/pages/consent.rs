@@ -17,11 +17,11 @@ use url::Url;
 
 use super::{
     PageError, answer, html,
-    interact::{self, Answer, Decision, Held, PARAMETER, Step, proceed},
-    see_other,
+    interact::{self, Decision, Held},
+    see_other, sign_in,
     view::{Consent, Page, ScopeLine},
 };
-use crate::{app::App, call, entropy, guard::csrf};
+use crate::{app::App, call, entropy};
 
 /// Shows what the application asks for.
 pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
@@ -41,11 +41,9 @@ pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRes
             }
             None => None,
         };
-        let Some((session, apis)) = found else { return Ok(see_other(&held.href("/signin"))) };
+        let Some((session, apis)) = found else { return Ok(sign_in(&app, &http, &held.href("/signin"))) };
         let Some(browser) = app.cookies.browser(&http) else { return Err(Refusal::OtherBrowser.into()) };
-        let purpose = Decision::Allow.purpose(&held.interaction, &session);
-        let parts: Vec<&[u8]> = purpose.iter().map(Vec::as_slice).collect();
-        let token = csrf::token(&app.csrf_key, &browser, &parts);
+        let token = Decision::Allow.token(&app.csrf_key, &browser, &held.interaction, &session);
         let mut response = html(&view(&app, &held, (&session, &apis), token))?;
         if let Some((_, origin)) = logo(&held) {
             response.extensions_mut().insert(ShowsLogo { origin });
@@ -176,26 +174,7 @@ fn administration(name: &str) -> Option<String> {
 
 /// `allow` issues the code, `deny` sends `access_denied`.
 pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
-    let result = async {
-        csrf::check_site(&http, &app.realm().issuer)?;
-        let params = call::read(&http, payload).await?.params;
-        params.refuse_repeated(&["decision", "csrf", PARAMETER]).map_err(PageError::Parameter)?;
-        let Some(held) = interact::open(&app, &http, &params).await? else { return Err(Refusal::Invalid.into()) };
-        let decision = match params.get("decision") {
-            Some("allow") => Decision::Allow,
-            Some("deny") => Decision::Deny,
-            _ => {
-                return Err(PageError::Parameter(signet_oidc::OAuthError::invalid_request(
-                    "decision must be allow or deny",
-                )));
-            }
-        };
-        let Some(token) = params.get("csrf").map(str::to_owned) else { return Err(csrf::Forged.into()) };
-        let request = held.interaction.request.clone();
-        let step = Step::Answered(held.interaction, held.sealed, Answer { decision, token });
-        proceed(&app, &http, (request, held.client), step).await
-    };
-    let result = result.await;
+    let result = interact::answered(&app, &http, payload, &[Decision::Allow, Decision::Deny]).await;
     answer(result, &app, &http)
 }
 

@@ -42,7 +42,8 @@ pub async fn get(app: Data<App>, http: HttpRequest) -> HttpResponse {
             }
         };
         let (browser, fresh) = browser(&app, &http)?;
-        let wanted = language::wanted(&http);
+        let wanted = language::wanted(&http, &[]);
+        let nobody = found.is_none();
         let view = Home {
             page: Page::plain(if found.is_some() { "Your account" } else { "Sign in" }, &app.issuer_host),
             csrf: csrf::token(&app.csrf_key, &browser, logout::PURPOSE),
@@ -55,6 +56,9 @@ pub async fn get(app: Data<App>, http: HttpRequest) -> HttpResponse {
             playground: app.realm().development,
         };
         let mut response = html(&view)?;
+        if nobody {
+            app.cookies.found_nobody(&http, &mut response);
+        }
         if fresh {
             let _ = response.add_cookie(&app.cookies.set_browser(&browser));
         }
@@ -66,10 +70,9 @@ pub async fn get(app: Data<App>, http: HttpRequest) -> HttpResponse {
 
 /// The applications as they are shown, by the names that people see. One whose address no browser is sent to is left out.
 fn launches(startable: Vec<Startable>, languages: &[String], realm: &Realm) -> Vec<Launch> {
-    let wanted: Vec<&str> = languages.iter().map(String::as_str).collect();
     let launch = |one: Startable| {
         let url = initiation(&one.initiate_login_uri, realm)?;
-        let name = one.metadata.in_language("client_name", &wanted).unwrap_or(&one.name).to_owned();
+        let name = one.metadata.in_language("client_name", languages).unwrap_or(&one.name).to_owned();
         Some(Launch { initial: initial(&name), host: host(&url)?, href: url.into(), name })
     };
     let mut all: Vec<Launch> = startable.into_iter().filter_map(launch).collect();

@@ -1,158 +1,63 @@
 //! From authorization request to code: sealing, opening and carrying on an interaction.
 
+mod held;
 mod person;
 mod step;
 
 use std::{sync::Arc, time::Instant};
 
-use actix_web::{HttpRequest, HttpResponse, web::Data};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Payload},
+};
+use held::begin;
+pub use held::{Held, href, open};
 use person::{person, signed_in};
 use signet_oidc::{
-    ErrorCode, OAuthError, Outcome, Params, Turn,
+    ErrorCode, OAuthError, Outcome, Turn,
     authorize::{self, Answered, AuthorizeRequest, Delivery, Facts, Next, Question, Stage},
     client::Client,
     consent::Consented,
-    id::InteractionId,
-    interaction::{Interaction, Origin, Refusal, SEALED_LIMIT, VERSION},
+    interaction::{Interaction, Refusal},
     jose::Recipient,
     scope::OPENID,
-    secret::{Digest, Secret},
     session_state::{browser_state, session_state},
     token::Target,
 };
-use signet_storage::{Apply, StoreError, seal::Purpose};
-pub use step::{Answer, Decision, Step};
+use signet_storage::Apply;
+use step::Answer;
+pub use step::{Decision, Step};
 
 use crate::{
     app::App,
     call, entropy,
-    guard::csrf::Forged,
-    pages::{PageError, deliver, language, see_other, view::Link},
+    guard::csrf::{self, Forged},
+    pages::{PageError, deliver, see_other},
 };
 
 /// The parameter that carries an interaction: sealed, or the id of a stored one.
 pub const PARAMETER: &str = "interaction";
 
-/// An interaction as it travels.
-#[derive(Debug, Clone)]
-pub struct Held {
-    /// What was opened.
-    pub interaction: Interaction,
-    /// As it came, to be sent on.
-    pub sealed: String,
-    /// Who asks, loaded anew.
-    pub client: Arc<Client>,
-    /// The languages that the browser asks for.
-    languages: Vec<String>,
-}
-
-impl Held {
-    /// What people are shown as the application's name.
-    pub fn client_name(&self) -> String {
-        self.said("client_name").unwrap_or(&self.client.name).to_owned()
-    }
-
-    /// A member of the registration that is for people, in their language (protocol R4).
-    pub fn said(&self, member: &str) -> Option<&str> {
-        let wanted: Vec<&str> = self.languages.iter().map(String::as_str).collect();
-        let metadata = &self.client.metadata;
-        let plain = match member {
-            "logo_uri" => metadata.logo_uri.as_deref(),
-            "policy_uri" => metadata.policy_uri.as_deref(),
-            "tos_uri" => metadata.tos_uri.as_deref(),
-            _ => None,
-        };
-        metadata.in_language(member, &wanted).or(plain)
-    }
-
-    /// The path of a page with this interaction.
-    pub fn href(&self, path: &str) -> String {
-        href(path, &self.sealed)
-    }
-}
-
-/// The path of a page with an interaction; the bare path without one.
-pub fn href(path: &str, sealed: &str) -> String {
-    if sealed.is_empty() { path.to_owned() } else { format!("{path}?{PARAMETER}={sealed}") }
-}
-
-/// Seals a new interaction for this browser, setting its cookie where it has none.
-async fn begin(
-    app: &App,
+/// Takes what a page that asks was answered, one of `decisions`, and goes on from there.
+pub async fn answered(
+    app: &Data<App>,
     http: &HttpRequest,
-    request: AuthorizeRequest,
-    turn: &mut Turn,
-) -> Result<(String, Option<Secret>), PageError> {
-    let known = app.cookies.browser(http);
-    let browser = known.clone().unwrap_or_else(|| turn.secret());
-    let id = InteractionId(turn.uuid());
-    let interaction = Interaction {
-        version: VERSION,
-        id,
-        origin: Origin::Redirect,
-        request,
-        started: turn.now(),
-        expires: turn.now() + app.realm().policy.interaction_lifetime,
-        browser: Digest::of(browser.expose().as_bytes()).to_text(),
+    payload: Payload,
+    decisions: &[Decision],
+) -> Result<HttpResponse, PageError> {
+    csrf::check_site(http, &app.realm().issuer)?;
+    let params = call::read(http, payload).await?.params;
+    params.refuse_repeated(&["decision", "csrf", PARAMETER]).map_err(PageError::Parameter)?;
+    let Some(held) = open(app, http, &params).await? else { return Err(Refusal::Invalid.into()) };
+    let decision = decisions.iter().find(|one| params.get("decision") == Some(one.as_str()));
+    let Some(decision) = decision.copied() else {
+        let expected = "decision must be what a button of this page sends";
+        return Err(PageError::Parameter(OAuthError::invalid_request(expected)));
     };
-    let plain = serde_json::to_vec(&interaction).map_err(|_| StoreError::Row("interaction"))?;
-    let sealed = app.store.sealer().seal(Purpose::Interaction, b"", &plain, turn.bytes()).map_err(StoreError::from)?;
-    let fresh = known.is_none().then_some(browser);
-    let text = URL_SAFE_NO_PAD.encode(&sealed);
-    if text.len() <= SEALED_LIMIT {
-        return Ok((text, fresh));
-    }
-    app.limit_costly(http).await?;
-    let expires = interaction.expires;
-    app.store.transaction(move |tx| tx.hold_interaction(id, &sealed, expires)).await?;
-    Ok((id.to_string(), fresh))
-}
-
-/// Opens the interaction of a request. `Ok(None)` when there is none: a plain sign-in.
-pub async fn open(app: &App, http: &HttpRequest, params: &Params) -> Result<Option<Held>, PageError> {
-    let Some(text) = params.get(PARAMETER) else { return Ok(None) };
-    let stored = text.parse().map(InteractionId).ok().filter(|_| text.len() == 36);
-    let (sealed, spent) = match stored {
-        Some(id) => {
-            let (sealed, spent) = app.store.read(move |tx| tx.held_interaction(id)).await?;
-            (sealed.ok_or(Refusal::Expired)?, Some(spent))
-        }
-        None => (URL_SAFE_NO_PAD.decode(text).map_err(|_| Refusal::Invalid)?, None),
-    };
-    let plain = app.store.sealer().open(Purpose::Interaction, b"", &sealed).map_err(|_| Refusal::Invalid)?;
-    let interaction: Interaction = serde_json::from_slice(&plain).map_err(|_| Refusal::Invalid)?;
-    let browser = app.cookies.browser(http);
-    let mut refusal = interaction.check(browser.as_ref().map(Secret::expose), entropy::now()).err();
-    if refusal.is_none() {
-        let id = interaction.id;
-        let spent = match spent {
-            Some(spent) => spent,
-            None => app.store.read(move |tx| tx.held_interaction(id)).await?.1,
-        };
-        refusal = spent.then_some(Refusal::Completed);
-    }
-    let client = app.client(interaction.request.client_id.as_str()).await?;
-    // Client and redirect URI are loaded anew: either may have been withdrawn meanwhile.
-    let client = client
-        .filter(|client| !client.disabled && client.accepts_redirect(&interaction.request.redirect_uri))
-        .ok_or(Refusal::Invalid)?;
-    if let Some(refusal) = refusal {
-        return Err(over(refusal, &interaction, &client));
-    }
-    Ok(Some(Held { interaction, sealed: text.to_owned(), client, languages: language::wanted(http) }))
-}
-
-/// A refusal with the way back: the application's own address, where it has one on the web.
-fn over(refusal: Refusal, interaction: &Interaction, client: &Client) -> PageError {
-    let origin = url::Url::parse(&interaction.request.redirect_uri).ok().map(|url| url.origin());
-    match origin {
-        Some(origin) if origin.is_tuple() => {
-            let label = format!("Go back to {}", client.name);
-            PageError::Over(refusal, Link { href: origin.ascii_serialization(), label })
-        }
-        _ => refusal.into(),
-    }
+    let Some(token) = params.get("csrf").map(str::to_owned) else { return Err(Forged.into()) };
+    let request = held.interaction.request.clone();
+    let step = Step::Answered(held.interaction, held.sealed, Answer { decision, token });
+    proceed(app, http, (request, held.client), step).await
 }
 
 enum Decided {
@@ -196,20 +101,18 @@ pub async fn proceed(
         Err(error) => return leave(app, http, delivery.error(&error)),
     };
 
-    let decided = if let Some(handle) = handle {
+    let (decided, nobody) = if let Some(handle) = handle {
         let shared = app.clone();
         let interaction = held.map(|(interaction, _)| interaction);
-        let (decided, back) = app
+        let (decided, nobody, back) = app
             .store
             .transaction(move |tx| {
                 let now = turn.now();
                 let session = signed_in(tx, &handle, &request, (now, now + shared.realm().policy.session_idle))?;
-                let mut consented = Consented::default();
-                if let Some(session) = &session
-                    && !client.first_party
-                {
-                    consented = tx.consent(session.account.id, client.key)?;
-                }
+                let consented = match &session {
+                    Some(session) if !client.first_party => tx.consent(session.account.id, client.key)?,
+                    _ => Consented::default(),
+                };
                 let mut stage = Stage::Arrived;
                 if let Some(interaction) = &interaction {
                     let mut answered = Answered::Nothing;
@@ -217,22 +120,21 @@ pub async fn proceed(
                         let purpose = answer.decision.purpose(interaction, session);
                         let parts: Vec<&[u8]> = purpose.iter().map(Vec::as_slice).collect();
                         let sent = Some(&*answer.token);
-                        if crate::guard::csrf::check(&shared.csrf_key, browser.as_ref(), &parts, sent).is_err() {
-                            return Ok((Decided::Forged, turn));
+                        if csrf::check(&shared.csrf_key, browser.as_ref(), &parts, sent).is_err() {
+                            return Ok((Decided::Forged, false, turn));
                         }
                         answered = match answer.decision {
                             Decision::Continue => Answered::Account,
                             Decision::Allow => Answered::Consent,
-                            Decision::Deny => {
-                                let outcome = authorize::consent_denied(
-                                    interaction.id,
-                                    interaction.expires,
-                                    &request,
-                                    &client,
-                                    session,
-                                );
+                            Decision::Deny | Decision::Back => {
+                                let (id, expires) = (interaction.id, interaction.expires);
+                                let outcome = if answer.decision == Decision::Back {
+                                    authorize::turned_away(id, expires, &request)
+                                } else {
+                                    authorize::consent_denied(id, expires, &request, &client, session)
+                                };
                                 let applied = tx.apply(outcome.changes, &mut turn, &origin)?;
-                                return Ok((Decided::of(applied, outcome.verdict), turn));
+                                return Ok((Decided::of(applied, outcome.verdict), false, turn));
                             }
                         };
                     }
@@ -248,6 +150,7 @@ pub async fn proceed(
                     None => Vec::new(),
                 };
                 let person = person(tx, (&request, &client), session.as_ref(), &roles)?;
+                let nobody = session.is_none();
                 let target = if request.response_type.token && session.is_some() {
                     shared.target(tx, &client, (Vec::new(), &request.resources))?
                 } else {
@@ -266,19 +169,23 @@ pub async fn proceed(
                 };
                 let Outcome { changes, verdict } = authorize::decide(&request, &facts, &shared.realm(), &mut turn);
                 let applied = tx.apply(changes, &mut turn, &origin)?;
-                Ok((Decided::of(applied, verdict), turn))
+                Ok((Decided::of(applied, verdict), nobody, turn))
             })
             .await?;
         turn = back;
-        decided
+        (decided, nobody)
     } else {
-        Decided::Next(unknown_person(app, (&request, &client), held, &mut turn))
+        (Decided::Next(unknown_person(app, (&request, &client), held, &mut turn)), true)
     };
 
     if matches!(decided, Decided::Next(Ok(Next::Deliver { .. }))) {
         app.note_use(&user);
     }
-    respond(app, http, decided, (asked, delivery, sealed), (recipient, &mut turn)).await
+    let mut response = respond(app, http, decided, (asked, delivery, sealed), (recipient, &mut turn)).await?;
+    if nobody {
+        app.cookies.found_nobody(http, &mut response);
+    }
+    Ok(response)
 }
 
 /// Decides where nobody is signed in: nothing to load, nothing to write.

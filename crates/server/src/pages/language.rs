@@ -1,14 +1,17 @@
-//! The languages a browser asks for (RFC 9110 §12.5.4).
+//! The languages that people are told in: those the application asks for (OIDC Core §3.1.2.1 `ui_locales`), then those the
+//! browser does (RFC 9110 §12.5.4).
 
 use actix_web::{HttpRequest, http::header};
 
 /// No header is read further than so many languages.
 const MOST: usize = 16;
 
-/// The languages that are wanted, the most wanted first. `*` wants none in particular.
-pub(super) fn wanted(http: &HttpRequest) -> Vec<String> {
+/// The languages that are wanted, the most wanted first: `ui_locales`, then the browser's, of which `*` is none.
+pub fn wanted(http: &HttpRequest, ui_locales: &[String]) -> Vec<String> {
     let sent = http.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    read(sent.unwrap_or_default())
+    let mut wanted = ui_locales.to_vec();
+    wanted.append(&mut read(sent.unwrap_or_default()));
+    wanted
 }
 
 fn read(sent: &str) -> Vec<String> {

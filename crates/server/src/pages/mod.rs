@@ -5,7 +5,7 @@ pub mod consent;
 pub mod deliver;
 pub mod home;
 pub mod interact;
-mod language;
+pub mod language;
 pub mod link;
 pub mod no_access;
 pub mod register;
@@ -247,6 +247,13 @@ pub fn html_status(template: &impl Template, status: u16) -> HttpResponse {
 /// RFC 9700 §4.12: 303, so that no form is ever posted on.
 pub fn see_other(location: &str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish()
+}
+
+/// To the page that signs in, from one that is for somebody signed in.
+fn sign_in(app: &App, request: &HttpRequest, location: &str) -> HttpResponse {
+    let mut response = see_other(location);
+    app.cookies.found_nobody(request, &mut response);
+    response
 }
 
 /// Turns a handler's result into an answer.

@@ -4,15 +4,15 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
-use signet_oidc::{OAuthError, interaction::Refusal};
+use signet_oidc::interaction::Refusal;
 
 use super::{
     PageError, answer, html,
-    interact::{self, Answer, Decision, PARAMETER, Step, proceed},
-    see_other,
+    interact::{self, Decision},
+    see_other, sign_in,
     view::{Page, SelectAccount},
 };
-use crate::{app::App, call, entropy, guard::csrf};
+use crate::{app::App, call, entropy};
 
 /// Shows the choice. Who is not signed in any more has none.
 pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
@@ -25,15 +25,13 @@ pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRes
             Some(handle) => app.store.transaction(move |tx| tx.session(&handle.digest(), now, idle)).await?,
             None => None,
         };
-        let Some(session) = session else { return Ok(see_other(&held.href("/signin"))) };
+        let Some(session) = session else { return Ok(sign_in(&app, &http, &held.href("/signin"))) };
         let Some(browser) = app.cookies.browser(&http) else { return Err(Refusal::OtherBrowser.into()) };
-        let purpose = Decision::Continue.purpose(&held.interaction, &session);
-        let parts: Vec<&[u8]> = purpose.iter().map(Vec::as_slice).collect();
         html(&SelectAccount {
             page: Page::plain("Choose an account", &app.issuer_host),
-            csrf: csrf::token(&app.csrf_key, &browser, &parts),
+            csrf: Decision::Continue.token(&app.csrf_key, &browser, &held.interaction, &session),
             interaction: held.sealed.clone(),
-            client_name: held.client.name.clone(),
+            client_name: held.client_name(),
             account: session.username,
             switch_href: held.href("/signin"),
         })
@@ -44,19 +42,6 @@ pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRes
 
 /// `continue` goes on as who is signed in.
 pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
-    let result = async {
-        csrf::check_site(&http, &app.realm().issuer)?;
-        let params = call::read(&http, payload).await?.params;
-        params.refuse_repeated(&["decision", "csrf", PARAMETER]).map_err(PageError::Parameter)?;
-        let Some(held) = interact::open(&app, &http, &params).await? else { return Err(Refusal::Invalid.into()) };
-        if params.get("decision") != Some("continue") {
-            return Err(PageError::Parameter(OAuthError::invalid_request("decision must be continue")));
-        }
-        let Some(token) = params.get("csrf").map(str::to_owned) else { return Err(csrf::Forged.into()) };
-        let request = held.interaction.request.clone();
-        let answer = Answer { decision: Decision::Continue, token };
-        proceed(&app, &http, (request, held.client), Step::Answered(held.interaction, held.sealed, answer)).await
-    };
-    let result = result.await;
+    let result = interact::answered(&app, &http, payload, &[Decision::Continue]).await;
     answer(result, &app, &http)
 }

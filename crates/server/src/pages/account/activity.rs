@@ -17,7 +17,7 @@ use crate::{
     audit::events,
     call, entropy,
     pages::{
-        PageError, answer, html, see_other,
+        PageError, answer, html, sign_in,
         view::{ActivityLine, Page, RecentActivity},
     },
 };
@@ -53,11 +53,11 @@ const SAID: [(&str, &str); 21] = [
 pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
     let result = async {
         let params = call::read(&http, payload).await?.params;
-        let Some(handle) = app.cookies.session(&http) else { return Ok(see_other("/signin")) };
+        let Some(handle) = app.cookies.session(&http) else { return Ok(sign_in(&app, &http, "/signin")) };
         let now = entropy::now();
         let idle = now + app.realm().policy.session_idle;
         let session = app.store.transaction(move |tx| tx.session(&handle.digest(), now, idle)).await?;
-        let Some(session) = session else { return Ok(see_other("/signin")) };
+        let Some(session) = session else { return Ok(sign_in(&app, &http, "/signin")) };
         let found = audit::activity_of(&app.store, UserId(session.account.id.0), params.get("after")).await;
         let found = found.map_err(|error| match error {
             AdminError::Store(error) => PageError::Store(error),

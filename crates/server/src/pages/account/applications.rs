@@ -20,7 +20,7 @@ use crate::{
     pages::{
         PageError, answer,
         consent::{allowed, named},
-        html, see_other,
+        html, language, see_other, sign_in,
         signin::browser,
         view::{Application, Applications, Page},
     },
@@ -48,7 +48,7 @@ fn parts(purpose: &[Vec<u8>; 4]) -> Vec<&[u8]> {
 pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpResponse {
     let result = async {
         let params = call::read(&http, payload).await?.params;
-        let Some(handle) = app.cookies.session(&http) else { return Ok(see_other("/signin")) };
+        let Some(handle) = app.cookies.session(&http) else { return Ok(sign_in(&app, &http, "/signin")) };
         let after = params.get("after").unwrap_or_default().to_owned();
         let now = entropy::now();
         let idle = now + app.realm().policy.session_idle;
@@ -63,9 +63,9 @@ pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRes
                 Ok(Some((session, given, apis)))
             })
             .await?;
-        let Some((session, given, apis)) = found else { return Ok(see_other("/signin")) };
+        let Some((session, given, apis)) = found else { return Ok(sign_in(&app, &http, "/signin")) };
         let (browser, fresh) = browser(&app, &http)?;
-        let mut view = view(&app, (&session, &apis), given, &browser);
+        let mut view = view(&app, (&session, &apis), given, (&browser, &language::wanted(&http, &[])));
         view.withdrawn = params.get("done") == Some("withdrawn");
         let mut response = html(&view)?;
         if fresh {
@@ -81,7 +81,7 @@ fn view(
     app: &App,
     (session, apis): (&Session, &[Resource]),
     mut given: Vec<GivenConsent>,
-    browser: &Secret,
+    (browser, languages): (&Secret, &[String]),
 ) -> Applications {
     let more = given.len() > SHOWN;
     given.truncate(SHOWN);
@@ -89,7 +89,6 @@ fn view(
         let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("after", &last.client_id).finish();
         format!("{PATH}?{query}")
     });
-    given.sort_by_cached_key(|one| one.client_name.to_lowercase());
     let own_api = app.realm().api_audience();
     let application = |one: GivenConsent| Application {
         csrf: csrf::token(&app.csrf_key, browser, &parts(&purpose(session, &one.client_id))),
@@ -104,13 +103,15 @@ fn view(
         unverified: !one.verified,
         off: one.disabled,
         client_id: one.client_id,
-        name: one.client_name,
+        name: one.metadata.in_language("client_name", languages).unwrap_or(&one.client_name).to_owned(),
     };
+    let mut applications: Vec<_> = given.into_iter().map(application).collect();
+    applications.sort_by_cached_key(|one| one.name.to_lowercase());
     Applications {
         page: Page::plain("Applications you allowed", &app.issuer_host),
         account: session.username.clone(),
         withdrawn: false,
-        applications: given.into_iter().map(application).collect(),
+        applications,
         next_href: next,
     }
 }
@@ -129,7 +130,7 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
         let missing = || PageError::Parameter(OAuthError::invalid_request("client_id is missing"));
         let client_id = params.get("client_id").ok_or_else(missing)?.to_owned();
         let sent = params.get("csrf").map(str::to_owned);
-        let Some(handle) = app.cookies.session(&http) else { return Ok(see_other("/signin")) };
+        let Some(handle) = app.cookies.session(&http) else { return Ok(sign_in(&app, &http, "/signin")) };
         let client = app.client(&client_id).await?;
         let known = app.cookies.browser(&http);
         let (mut turn, origin) = (entropy::turn()?, call::origin(&http));
@@ -155,7 +156,7 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
             })
             .await?;
         match done {
-            Done::SignedOut => Ok(see_other("/signin")),
+            Done::SignedOut => Ok(sign_in(&app, &http, "/signin")),
             Done::Forged => Err(Forged.into()),
             Done::Nothing => Ok(see_other(PATH)),
             Done::Withdrawn => Ok(see_other(&format!("{PATH}?done=withdrawn"))),

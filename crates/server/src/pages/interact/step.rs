@@ -1,6 +1,12 @@
 //! Where an interaction stands, and what the person answered.
 
-use signet_oidc::{interaction::Interaction, subject::Session};
+use signet_oidc::{
+    interaction::Interaction,
+    secret::{DerivationKey, Secret},
+    subject::Session,
+};
+
+use crate::guard::csrf;
 
 /// What the person pressed on a page that asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,14 +17,27 @@ pub enum Decision {
     Allow,
     /// To refuse it.
     Deny,
+    /// To go back to an application that is for others.
+    Back,
 }
 
 impl Decision {
+    /// What the form says.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Continue => "continue",
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::Back => "back",
+        }
+    }
+
     /// What the form's token is bound to: the page, the interaction, and the session and account that saw it.
-    pub fn purpose(self, interaction: &Interaction, session: &Session) -> [Vec<u8>; 4] {
+    pub(super) fn purpose(self, interaction: &Interaction, session: &Session) -> [Vec<u8>; 4] {
         let page: &[u8] = match self {
             Self::Continue => b"account",
             Self::Allow | Self::Deny => b"consent",
+            Self::Back => b"no-access",
         };
         [
             page.to_vec(),
@@ -26,6 +45,12 @@ impl Decision {
             session.id.0.as_bytes().to_vec(),
             session.account.id.0.as_bytes().to_vec(),
         ]
+    }
+
+    /// The token of the form, for the page that `session` sees in this browser.
+    pub fn token(self, key: &DerivationKey, browser: &Secret, interaction: &Interaction, session: &Session) -> String {
+        let purpose = self.purpose(interaction, session);
+        csrf::token(key, browser, &purpose.each_ref().map(Vec::as_slice))
     }
 }
 
