@@ -160,20 +160,8 @@ fn domain(row: Row) -> Result<Delivery, StoreError> {
     Ok(Delivery { id, kind, client, content, state, attempts, due, last_problem, created, ended })
 }
 
-type Columns = (
-    deliveries::id,
-    deliveries::kind,
-    diesel::dsl::Nullable<clients::client_id>,
-    deliveries::content,
-    deliveries::state,
-    deliveries::attempts,
-    deliveries::due_at,
-    deliveries::last_problem,
-    deliveries::created_at,
-    deliveries::ended_at,
-);
-
-fn columns() -> Columns {
+#[diesel::dsl::auto_type]
+fn columns() -> _ {
     (
         deliveries::id,
         deliveries::kind,
