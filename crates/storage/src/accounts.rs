@@ -222,15 +222,20 @@ impl Tx<'_> {
     }
 
     /// Ends every session, grant (those of offline access too), sign-in link and token of an account, here at once and
-    /// on other nodes when they hear of it; clients that are told in the back channel are. Six statements, however many there are; grants before sessions before the
-    /// account, as a refresh and a sign-in take them, so that none waits for the other in a circle. What is being given
+    /// on other nodes when they hear of it; clients that are told in the back channel are. Seven statements, however many
+    /// there are; grants before sessions before the account, as a refresh and a sign-in take them, so that none waits for
+    /// the other in a circle. What was given while the sessions were waited for ends after them, and what is being given
     /// at this moment is older than `ends_before`, and over too.
     pub(crate) fn end_everything(&mut self, user: UserId, at: DateTime<Utc>) -> Result<(), StoreError> {
         self.revoke_grants_of(user, at)?;
-        self.tell_of_sessions(user.0, at)?;
-        diesel::update(sessions::table.filter(sessions::user_id.eq(user.0)).filter(sessions::ended_at.is_null()))
+        let mine = sessions::table.filter(sessions::user_id.eq(user.0)).filter(sessions::ended_at.is_null());
+        let ended: Vec<(Uuid, DateTime<Utc>)> = diesel::update(mine)
             .set(sessions::ended_at.eq(at))
-            .execute(self.conn)?;
+            .returning((sessions::id, sessions::expires_at))
+            .load(self.conn)?;
+        let ended: Vec<Uuid> = ended.into_iter().filter(|(_, expires)| *expires > at).map(|(id, _)| id).collect();
+        self.tell_of_sessions(&ended, at)?;
+        self.revoke_grants_of(user, at)?;
         let links = sign_in_links::table.filter(sign_in_links::user_id.eq(user.0));
         diesel::update(links.filter(sign_in_links::spent_at.is_null()))
             .set(sign_in_links::spent_at.eq(at))

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use diesel::{
     prelude::*,
-    sql_types::{Int8, Timestamptz, Uuid as SqlUuid},
+    sql_types::{Array, Int8, Timestamptz, Uuid as SqlUuid},
 };
 use serde_json::Value;
 use signet_oidc::id::SessionId;
@@ -177,20 +177,17 @@ fn columns() -> _ {
 }
 
 impl Tx<'_> {
-    /// Makes a delivery for each client that is told in the back channel of the end of a session that is alive, for all
-    /// sessions of `user`. One statement.
-    pub(crate) fn tell_of_sessions(&mut self, user: Uuid, at: DateTime<Utc>) -> Result<(), StoreError> {
+    /// Makes a delivery for each client that is told in the back channel, for each of `sessions`, which ended. One statement.
+    pub(crate) fn tell_of_sessions(&mut self, sessions: &[Uuid], at: DateTime<Utc>) -> Result<(), StoreError> {
         diesel::sql_query(
             "INSERT INTO deliveries (realm_id, kind, client_key, content, state, due_at, created_at) \
              SELECT $1, 'backchannel_logout', clients.id, jsonb_build_object('sub', told.subject, 'sid', told.sid), \
-             'waiting', $3, $3 FROM sessions JOIN session_clients told ON told.session_id = sessions.id \
-             JOIN clients ON clients.id = told.client_key \
-             WHERE sessions.realm_id = $1 AND sessions.user_id = $2 AND sessions.ended_at IS NULL \
-             AND sessions.expires_at > $3 AND clients.disabled_at IS NULL \
+             'waiting', $3, $3 FROM session_clients told JOIN clients ON clients.id = told.client_key \
+             WHERE told.session_id = ANY ($2) AND clients.disabled_at IS NULL \
              AND jsonb_exists(clients.metadata, 'backchannel_logout_uri')",
         )
         .bind::<Int8, _>(self.realm.0)
-        .bind::<SqlUuid, _>(user)
+        .bind::<Array<SqlUuid>, _>(sessions)
         .bind::<Timestamptz, _>(at)
         .execute(self.conn)?;
         Ok(())

@@ -131,19 +131,6 @@ impl Tx<'_> {
         Ok(held.is_some())
     }
 
-    /// Waits for what is being given under a session, before it is ended: a statement sees only what was there when it began.
-    /// One statement.
-    pub fn lock_session(&mut self, session: SessionId) -> Result<(), StoreError> {
-        sessions::table
-            .filter(sessions::realm_id.eq(self.realm.0))
-            .filter(sessions::id.eq(session.0))
-            .select(sessions::id)
-            .for_update()
-            .first::<Uuid>(self.conn)
-            .optional()?;
-        Ok(())
-    }
-
     /// A new session, and the owner's newest sign-in. One statement.
     pub(crate) fn start_session(&mut self, session: &NewSession, origin: &Origin) -> Result<(), StoreError> {
         let row = StartSession {
@@ -179,6 +166,22 @@ impl Tx<'_> {
             expires: session.expires,
         };
         row.execute(self.conn)?;
+        Ok(())
+    }
+
+    /// Waits for what is being given under a session, before it is ended: a statement sees only what was there when it
+    /// began. Its grants are locked first, as a refresh takes them, so that neither waits for the other in a circle. One
+    /// statement.
+    pub fn lock_session(&mut self, session: SessionId) -> Result<(), StoreError> {
+        diesel::sql_query(
+            "WITH held AS MATERIALIZED (SELECT id FROM grants WHERE realm_id = $1 AND session_id = $2 AND NOT offline \
+                       AND revoked_at IS NULL ORDER BY id FOR NO KEY UPDATE) \
+             SELECT 1 FROM sessions WHERE realm_id = $1 AND id = $2 AND (SELECT count(*) FROM held) >= 0 \
+             FOR NO KEY UPDATE OF sessions",
+        )
+        .bind::<Int8, _>(self.realm.0)
+        .bind::<SqlUuid, _>(session.0)
+        .execute(self.conn)?;
         Ok(())
     }
 

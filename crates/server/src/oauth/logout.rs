@@ -151,8 +151,6 @@ fn name(client: &Client, http: &HttpRequest, params: &Params) -> String {
 
 /// Ends a session. Answers the clients that are told in frames.
 fn end(tx: &mut Tx<'_>, session: &Session, mut turn: Turn, origin: &Origin) -> Result<Vec<Framed>, StoreError> {
-    tx.lock_session(session.id)?;
-    let framed = tx.framed(session.id)?;
     let event = Event {
         kind: EventKind::SignedOut,
         result: EventResult::Success,
@@ -162,9 +160,10 @@ fn end(tx: &mut Tx<'_>, session: &Session, mut turn: Turn, origin: &Origin) -> R
         grant: None,
         detail: None,
     };
+    tx.lock_session(session.id)?;
     let changes = vec![Change::EndSession { session: session.id, at: turn.now() }, Change::Audit(event)];
     let _ = tx.apply(changes, &mut turn, origin)?;
-    Ok(framed)
+    tx.framed(session.id)
 }
 
 async fn requested(app: &Data<App>, http: &HttpRequest, params: Params) -> Result<HttpResponse, PageError> {

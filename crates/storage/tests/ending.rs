@@ -1,0 +1,198 @@
+//! What ends meets what is being given and renewed at the same moment: nothing gets through, and none waits for the other in
+//! a circle.
+//!
+//! PostgreSQL is the one at `SIGNET_TEST_DATABASE_URL`, which `tests/run` sets; each test makes a schema of its own.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a step that fails fails the test, also in the helpers")]
+
+#[path = "audit/world.rs"]
+#[expect(dead_code, reason = "what the tests of the audit log do besides")]
+mod world;
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use chrono::Duration;
+use diesel::connection::SimpleConnection as _;
+use signet_identity::UserId;
+use signet_oidc::{
+    Turn,
+    change::{Change, NewRefresh},
+    id::{ClientKey, GrantId, SessionId},
+    secret::Digest,
+};
+use signet_storage::{Apply as _, Origin, StoreError};
+use uuid::Uuid;
+use world::{World, start};
+
+const USER: &str = "00000000-0000-0000-0000-000000000001";
+const SESSION: &str = "00000000-0000-0000-0000-000000000002";
+const GRANT: &str = "00000000-0000-0000-0000-000000000003";
+const LATER: &str = "00000000-0000-0000-0000-000000000004";
+
+fn id(text: &str) -> Uuid {
+    text.parse().unwrap()
+}
+
+/// A row of a grant of the session, with an access token under a pairwise subject.
+fn grant(id: &str) -> String {
+    format!(
+        "INSERT INTO grants (id, realm_id, kind, client_key, user_id, subject, session_id, scopes, resources, redirect_uri,
+             redirect_uri_sent, auth_time, acr, amr, offline, access_until, ends_at, created_at)
+         SELECT '{id}', sessions.realm_id, 'implicit', clients.id, user_id, 'pairwise', sessions.id, '{{openid}}', '{{}}',
+             '', true, auth_time, '1', '{{}}', false, auth_time + interval '1 hour', expires_at, auth_time
+         FROM sessions, clients"
+    )
+}
+
+/// Somebody who is signed in, with an application that is told when that ends.
+async fn signed_in() -> World {
+    let world = World::server().await;
+    let now = start();
+    world
+        .change(&format!(
+            "INSERT INTO clients (realm_id, client_id, name, source, auth_method, redirect_uris, post_logout_redirect_uris,
+                 grant_types, response_types, scopes, first_party, application_type, policy, metadata, created_at, updated_at)
+             SELECT id, 'app', 'App', 'admin', 'none', '{{}}', '{{}}', '{{}}', '{{}}', '{{}}', false, 'web', '{{}}',
+                 '{{\"backchannel_logout_uri\": \"https://app.example/out\"}}', '{now}', '{now}' FROM realms;
+             INSERT INTO users (id, realm_id, subject, username, username_folded, email, email_folded, state, created_at, updated_at)
+             SELECT '{USER}', id, 's', 'ada', 'ada', 'a@p.test', 'a@p.test', 'active', '{now}', '{now}' FROM realms;
+             INSERT INTO sessions (id, realm_id, handle_hash, user_id, state, auth_time, acr, amr, created_at, idle_expires_at, expires_at)
+             SELECT '{SESSION}', realm_id, sha256('h'), id, 'full', '{now}', '1', '{{}}', '{now}',
+                 '{now}'::timestamptz + interval '1 hour', '{now}'::timestamptz + interval '1 day' FROM users;
+             {};
+             INSERT INTO refresh_tokens (realm_id, hash, grant_id, client_key, issued_at, expires_at)
+             SELECT realm_id, sha256('r'), id, client_key, '{now}', ends_at FROM grants",
+            grant(GRANT)
+        ))
+        .await;
+    world
+}
+
+/// The end of the session, or of everything the account has.
+fn end(world: &World, everything: bool) -> tokio::task::JoinHandle<Result<(), StoreError>> {
+    let store = world.store().clone();
+    let at = start() + Duration::seconds(5);
+    tokio::spawn(async move {
+        let done = store.transaction(move |tx| {
+            let (mut turn, origin) = (Turn::new(at, [4; 32]), Origin::system());
+            if everything {
+                let change = signet_identity::Change::EndEverything { user: UserId(id(USER)), at };
+                assert!(tx.apply(vec![change], &mut turn, &origin)?.is_ok());
+            } else {
+                tx.lock_session(SessionId(id(SESSION)))?;
+                let change = Change::EndSession { session: SessionId(id(SESSION)), at };
+                assert!(tx.apply(vec![change], &mut turn, &origin)?.is_ok());
+            }
+            Ok(())
+        });
+        done.await
+    })
+}
+
+/// Waits until somebody in this schema waits for a lock.
+async fn somebody_waits(world: &World) {
+    const WAITING: &str = "SELECT count(*) AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid IN
+        (SELECT pid FROM pg_locks JOIN pg_class ON pg_class.oid = relation WHERE relnamespace = current_schema()::regnamespace)";
+    while world.number(WAITING).await == 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn heard(told: Receiver<()>) {
+    tokio::task::spawn_blocking(move || told.recv().expect("the other transaction")).await.unwrap();
+}
+
+async fn ended_whole(world: World) {
+    for (sql, expected) in [
+        ("SELECT count(*) AS n FROM sessions WHERE ended_at IS NULL", 0),
+        ("SELECT count(*) AS n FROM grants WHERE revoked_at IS NULL", 0),
+        ("SELECT count(*) - (SELECT count(*) FROM grants) AS n FROM notices WHERE kind = 'revoked.grant'", 0),
+    ] {
+        assert_eq!(world.number(sql).await, expected, "{sql}");
+    }
+    world.end().await;
+}
+
+/// A refresh takes its grant and then winds up its session.
+async fn a_refresh_meets_the_end(everything: bool) {
+    let world = signed_in().await;
+    let client = ClientKey(world.number("SELECT id AS n FROM clients").await);
+    let (begun, go_on): ((Sender<()>, Receiver<()>), (Sender<()>, Receiver<()>)) = (channel(), channel());
+    let (told, wait, store) = (begun.0, go_on.1, world.store().clone());
+    let refresh = tokio::spawn(async move {
+        let token = Digest::of(b"r");
+        let (now, soon) = (start() + Duration::seconds(4), start() + Duration::hours(2));
+        let done = store.transaction(move |tx| {
+            assert!(tx.load_refresh(&token, client, now)?.is_some());
+            told.send(()).expect("the test");
+            wait.recv().expect("the test");
+            let successor =
+                NewRefresh { grant: GrantId(id(GRANT)), client, digest: Digest::of(b"s"), at: now, expires: soon };
+            let seen = Some((SessionId(id(SESSION)), soon));
+            let change = Change::RotateRefresh { spent: token, successor, access_until: soon, seen };
+            let applied = tx.apply(vec![change], &mut Turn::new(now, [5; 32]), &Origin::system())?;
+            assert!(applied.is_ok());
+            Ok(())
+        });
+        done.await
+    });
+    heard(begun.1).await;
+    let ending = end(&world, everything);
+    somebody_waits(&world).await;
+    go_on.0.send(()).unwrap();
+    refresh.await.unwrap().expect("a refresh");
+    ending.await.unwrap().expect("an end");
+    ended_whole(world).await;
+}
+
+/// R-06: a refresh and a sign-out at once.
+#[tokio::test]
+async fn a_refresh_meets_a_sign_out() {
+    a_refresh_meets_the_end(false).await;
+}
+
+/// R-06, R-19: a refresh, and a lock or a new password, at once.
+#[tokio::test]
+async fn a_refresh_meets_the_end_of_everything() {
+    a_refresh_meets_the_end(true).await;
+}
+
+/// A front-channel answer holds its session, gives a token under a pairwise subject, and puts its client among those to tell.
+async fn an_answer_meets_the_end(everything: bool) {
+    let world = signed_in().await;
+    let (begun, go_on): ((Sender<()>, Receiver<()>), (Sender<()>, Receiver<()>)) = (channel(), channel());
+    let (told, wait, store) = (begun.0, go_on.1, world.store().clone());
+    let answer = tokio::spawn(async move {
+        let done = store.upkeep(move |conn| {
+            conn.batch_execute(&format!(
+                "BEGIN; SELECT 1 FROM sessions FOR SHARE; {};
+                 INSERT INTO session_clients SELECT sessions.id, clients.id, 's', 'sid', auth_time FROM sessions, clients",
+                grant(LATER)
+            ))?;
+            told.send(()).expect("the test");
+            wait.recv().expect("the test");
+            conn.batch_execute("COMMIT")?;
+            Ok(())
+        });
+        done.await
+    });
+    heard(begun.1).await;
+    let ending = end(&world, everything);
+    somebody_waits(&world).await;
+    go_on.0.send(()).unwrap();
+    answer.await.unwrap().expect("an answer");
+    ending.await.unwrap().expect("an end");
+    assert_eq!(world.number("SELECT count(*) AS n FROM deliveries").await, 1, "the client is told");
+    ended_whole(world).await;
+}
+
+/// L2, T6: what is given at the moment of a sign-out ends with it, and its client is told.
+#[tokio::test]
+async fn an_answer_meets_a_sign_out() {
+    an_answer_meets_the_end(false).await;
+}
+
+/// L2, R-19: what is given at the moment everything ends, ends with it, and its client is told.
+#[tokio::test]
+async fn an_answer_meets_the_end_of_everything() {
+    an_answer_meets_the_end(true).await;
+}
