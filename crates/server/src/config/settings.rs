@@ -230,7 +230,7 @@ impl Default for RateLimits {
             enabled: true,
             sign_in: Rate::new(5, minute),
             registration: Rate::new(3, minute),
-            client_registration: Rate::new(10, minute),
+            client_registration: Rate::new(60, minute),
             reset: Rate::new(3, Span::hours(1)),
             second_factor: Rate::new(5, minute),
             user: Rate::new(10, minute),

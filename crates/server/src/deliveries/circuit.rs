@@ -12,6 +12,8 @@ use chrono::{DateTime, Duration, Utc};
 const FAILURES: u32 = 5;
 /// For so long. One try follows; if that fails it is open again.
 const OPEN: Duration = Duration::seconds(30);
+/// So long the others wait for what came of that one: longer than a fetch takes.
+const TRYING: Duration = Duration::seconds(10);
 /// So many targets that failed are remembered.
 const TARGETS: usize = 10_000;
 
@@ -29,11 +31,16 @@ enum Circuit {
 pub(super) struct Circuits(Mutex<HashMap<String, Circuit>>);
 
 impl Circuits {
-    /// Until when this target is left alone.
-    pub(super) fn open_until(&self, target: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        match self.known().get(target) {
-            Some(Circuit::Open { until }) if *until > now => Some(*until),
-            _ => None,
+    /// Takes leave to ask this target; where it is left alone, until when. Of those who come when that time is over the first
+    /// may, and the others wait for what comes of it.
+    pub(super) fn may_ask(&self, target: &str, now: DateTime<Utc>) -> Result<(), DateTime<Utc>> {
+        match self.known().get_mut(target) {
+            Some(Circuit::Open { until }) if *until > now => Err(*until),
+            Some(Circuit::Open { until }) => {
+                *until = now + TRYING;
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
 
@@ -78,17 +85,20 @@ mod tests {
         let (bad, good) = ("https://down.example", "https://up.example");
         for _ in 0..4 {
             circuits.note(bad, false, at(0));
-            assert_eq!(circuits.open_until(bad, at(0)), None);
+            assert_eq!(circuits.may_ask(bad, at(0)), Ok(()));
         }
         circuits.note(bad, false, at(0));
-        assert_eq!(circuits.open_until(bad, at(29)), Some(at(30)));
-        assert_eq!(circuits.open_until(good, at(0)), None);
-        assert_eq!(circuits.open_until(bad, at(30)), None);
+        assert_eq!(circuits.may_ask(bad, at(29)), Err(at(30)));
+        assert_eq!(circuits.may_ask(good, at(0)), Ok(()));
+        assert_eq!(circuits.may_ask(bad, at(30)), Ok(()));
+        assert_eq!(circuits.may_ask(bad, at(30)), Err(at(40)), "one try");
         circuits.note(bad, false, at(31));
-        assert_eq!(circuits.open_until(bad, at(32)), Some(at(61)));
-        circuits.note(bad, true, at(62));
-        circuits.note(bad, false, at(63));
-        assert_eq!(circuits.open_until(bad, at(63)), None, "it counts from the start again");
+        assert_eq!(circuits.may_ask(bad, at(32)), Err(at(61)));
+        assert_eq!((circuits.may_ask(bad, at(61)), circuits.may_ask(bad, at(70))), (Ok(()), Err(at(71))));
+        assert_eq!(circuits.may_ask(bad, at(71)), Ok(()), "nothing came of the one try");
+        circuits.note(bad, true, at(72));
+        circuits.note(bad, false, at(73));
+        assert_eq!(circuits.may_ask(bad, at(73)), Ok(()), "it counts from the start again");
     }
 
     /// however many targets fail, few are remembered.

@@ -124,7 +124,7 @@ async fn tried(app: &App, delivery: &Delivery) -> Result<Attempt, entropy::NoEnt
         Err(failure) => return Ok(judge(delivery, failure, &mut turn)),
     };
     let origin = target.origin();
-    if let Some(until) = app.deliveries.circuits.open_until(&origin, turn.now()) {
+    if let Err(until) = app.deliveries.circuits.may_ask(&origin, turn.now()) {
         return Ok(Attempt::Held { due: until });
     }
     let sent = match delivery.kind {

@@ -94,10 +94,10 @@ impl EndpointError {
                 let description = "send the token as Authorization: Bearer";
                 (OAuthError::new(ErrorCode::InvalidToken, description), 401)
             }
-            Self::Limited(_) => {
-                let description = "too many failures; try again later";
-                // RFC 6749 §5.2 has no code of its own for it.
-                (OAuthError::new(ErrorCode::InvalidRequest, description), 429)
+            // RFC 6749 §5.2 has no code of its own for it.
+            Self::Limited(limited) => {
+                let error = OAuthError { code: ErrorCode::InvalidRequest, description: limited.to_string().into() };
+                (error, 429)
             }
             Self::Store(StoreError::Unavailable(_)) => {
                 failed(ErrorCode::TemporarilyUnavailable, "the service is not available at this moment; try again")

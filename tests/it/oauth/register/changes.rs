@@ -112,6 +112,8 @@ async fn wrong_tokens_are_limited() {
     let answer = super::register(&signet, &application()).await;
     assert_eq!(header(&answer, "ratelimit-policy"), "4;w=3600");
     assert_eq!(answer.status(), 429);
+    let said: Value = answer.json().await.expect("JSON");
+    assert!(flow::member(&said, "error_description").starts_with("tried too often; try again in "), "{said}");
     assert_eq!(manage_own(&signet, "PUT", &other, Some(&body)).await.status(), 429);
 }
 

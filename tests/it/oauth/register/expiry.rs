@@ -54,6 +54,7 @@ async fn the_unused_go() {
     // It was noted as used when it registered, on this node; another start forgets that.
     signet.set("SIGNET_REGISTRATION__UNUSED_AFTER", "3650d");
     signet.restart().await;
+    assert_eq!(manage_own(&signet, "GET", &all[2], None).await.status(), 200, "a look, which is no use");
     let granted = tokens(&signet, &used, "openid").await;
     let noted = format!("clients WHERE client_id = '{}' AND last_used_at > now() - interval '1 hour'", used.id);
     eventually(PATIENCE, "the use is noted", async || (count(&signet, &noted) == 1).then_some(())).await;
