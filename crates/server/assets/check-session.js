@@ -20,7 +20,12 @@
     var space = sent.lastIndexOf(' '), dot = sent.lastIndexOf('.');
     if (event.origin === 'null' || space < 1 || dot <= space + 1 || dot === sent.length - 1) { answer('error'); return; }
     var client = sent.slice(0, space), expected = sent.slice(space + 1), salt = sent.slice(dot + 1), state = known();
-    if (!state) { answer('changed'); return; }
+    if (!state) {
+      // A browser that keeps cookies from frames of other sites: whether somebody is signed in cannot be told here.
+      var open = document.hasStorageAccess ? document.hasStorageAccess() : Promise.resolve(true);
+      open.then(function (has) { answer(has ? 'changed' : 'error'); }, function () { answer('error'); });
+      return;
+    }
     if (!window.crypto || !crypto.subtle) { answer('error'); return; }
     var parts = [client, event.origin, state, salt].join(' ');
     crypto.subtle.digest('SHA-256', new TextEncoder().encode(parts)).then(function (hash) {

@@ -44,6 +44,79 @@ async fn arrive(visitor: &Visitor, request: &AuthRequest) -> Url {
     .await
 }
 
+/// The page of an application that asks its frame of session management this.
+fn ask(place: &str, message: &str) -> Url {
+    let mut url = Url::parse(place).expect("a URL");
+    url.set_query(Some(&flow::random()));
+    let message: String = url::form_urlencoded::byte_serialize(message.as_bytes()).collect();
+    url.set_fragment(Some(&format!("ask={message}")));
+    url
+}
+
+/// Waits until the page heard this.
+async fn heard(visitor: &Visitor, expected: &str) {
+    let mut last = None;
+    let wait = eventually(PATIENCE, expected, async || {
+        last = visitor.text("#heard").await;
+        (last.as_deref() == Some(expected)).then_some(())
+    });
+    // The shorter limit tells what was heard instead.
+    let waited = tokio::time::timeout(PATIENCE / 2, wait).await;
+    assert!(waited.is_ok(), "{last:?} where {expected} was expected: {:?}", visitor.chrome.console().await);
+}
+
+/// Puts the page that asks at the application.
+fn put_asks(visitor: &Visitor, hosted: &Hosted) {
+    let frame = visitor.signet.url("/oauth/check-session");
+    let asks = ASKS.replace("FRAME", &frame).replace("ISSUER", visitor.signet.issuer());
+    hosted.answer("/asks", &html(&asks), &asks);
+}
+
+/// A certificate of nobody that the browser knows.
+const UNKNOWN: &str = "--ignore-certificate-errors";
+
+/// L4: over https an application on another site hears in its frame that the session is as it was, and that it ended: by a
+/// sign-out, or because an administrator locked the account. Where the browser gives frames of other sites no cookies it
+/// hears that this cannot be told, and no false alarm.
+#[tokio::test]
+async fn an_application_on_another_site_hears_of_it() {
+    let signet = Signet::start_tls(Database::Postgres, &[]).await;
+    let visitor = Visitor { signet, chrome: Chrome::start_with(&[UNKNOWN], true).await };
+    let hosted = Hosted::start();
+    let user = visitor.signet.user("ada").await;
+    hosted.answer("/callback", &html(OUT), OUT);
+    put_asks(&visitor, &hosted);
+    let spec =
+        ClientSpec { redirect_uris: vec![hosted.url("/callback")], first_party: true, ..ClientSpec::confidential() };
+    let client = visitor.signet.client(spec).await;
+    for ends in ["sign-out", "lock"] {
+        visitor.open("/signin").await;
+        visitor.sign_in(&user.username).await;
+        visitor.heading("Hello, ada").await;
+        let back = arrive(&visitor, &AuthRequest::new(&client)).await;
+        assert_eq!(back.host_str(), Some("127.0.0.1"), "another site than localhost");
+        let state = flow::parameter(&back, "session_state").expect("session_state");
+        let asks = ask(&hosted.url("/asks"), &format!("{} {state}", client.id));
+        visitor.visit(&asks).await;
+        heard(&visitor, "unchanged").await;
+        if ends == "lock" {
+            visitor.signet.cli_json(&["user", "lock", "ada", "--json"], "").await;
+            visitor.open("/account/activity").await;
+            visitor.heading("Sign in").await;
+        } else {
+            visitor.open("/").await;
+            visitor.press("Sign out").await;
+            visitor.heading("You are signed out").await;
+        }
+        visitor.visit(&ask(&hosted.url("/asks"), &format!("{} {state}", client.id))).await;
+        heard(&visitor, "changed").await;
+    }
+    let Visitor { signet, .. } = visitor;
+    let visitor = Visitor { signet, chrome: Chrome::start_with(&[UNKNOWN], false).await };
+    visitor.visit(&ask(&hosted.url("/asks"), &format!("{} hash.salt", client.id))).await;
+    heard(&visitor, "error").await;
+}
+
 /// L1, L2, L3, L4: one person is signed in at three applications and signs out at one: that one's frame of session management
 /// tells `changed`, the second is told in a frame, the third in the back channel although it was down; and nobody waits
 /// for longer than three seconds.
@@ -58,9 +131,7 @@ async fn three_applications_learn_of_one_sign_out() {
     hosted.answer("/out", &html(OUT), OUT);
     hosted.answer("/bye", &html(OUT), OUT);
     hosted.answer("/backchannel", "503 Service Unavailable", "");
-    let frame = visitor.signet.url("/oauth/check-session");
-    let asks = ASKS.replace("FRAME", &frame).replace("ISSUER", visitor.signet.issuer());
-    hosted.answer("/asks", &html(&asks), &asks);
+    put_asks(&visitor, &hosted);
 
     let arguments = ["client", "create", "--json", "--name", "First", "--first-party", "--redirect-uri"];
     let (callback, bye) = (hosted.same_site("/callback"), hosted.same_site("/bye"));
@@ -89,16 +160,7 @@ async fn three_applications_learn_of_one_sign_out() {
         arrive(&visitor, &AuthRequest::new(client)).await;
     }
 
-    let ask = |message: &str| {
-        let mut url = Url::parse(&hosted.same_site("/asks")).expect("a URL");
-        url.set_query(Some(&flow::random()));
-        let message: String = url::form_urlencoded::byte_serialize(message.as_bytes()).collect();
-        url.set_fragment(Some(&format!("ask={message}")));
-        url
-    };
-    let heard = async |expected: &str| {
-        eventually(PATIENCE, expected, async || (visitor.text("#heard").await? == expected).then_some(())).await;
-    };
+    let place = hosted.same_site("/asks");
     let question = format!("{} {state}", first.id);
     for (message, expected) in [
         (&*question, "unchanged"),
@@ -106,8 +168,8 @@ async fn three_applications_learn_of_one_sign_out() {
         ("nonsense", "error"),
         (&format!("{} nosalt", first.id), "error"),
     ] {
-        visitor.visit(&ask(message)).await;
-        heard(expected).await;
+        visitor.visit(&ask(&place, message)).await;
+        heard(&visitor, expected).await;
     }
 
     let mut logout = Url::parse(&visitor.signet.url("/oauth/logout")).expect("a URL");
@@ -124,8 +186,8 @@ async fn three_applications_learn_of_one_sign_out() {
     .await;
     assert_eq!(flow::parameter(&there, "state").as_deref(), Some("s"));
     assert_eq!(hosted.hits("/out"), 1, "the second was told in a frame");
-    visitor.visit(&ask(&question)).await;
-    heard("changed").await;
+    visitor.visit(&ask(&place, &question)).await;
+    heard(&visitor, "changed").await;
     assert!(visitor.chrome.console().await.iter().all(|entry| !entry.message.contains("Content Security Policy")));
 
     hosted.put("/backchannel", "");
@@ -165,8 +227,10 @@ async fn a_frame_that_never_loads_holds_nobody_up() {
         .query_pairs_mut()
         .append_pair("id_token_hint", flow::member(&tokens, "id_token"))
         .append_pair("post_logout_redirect_uri", &bye);
+    let begun = std::time::Instant::now();
     visitor.visit(&logout).await;
     eventually(PATIENCE, "back", async || (visitor.url().await.path() == "/bye").then_some(())).await;
+    println!("  with a frame that never loads, the way to the application took {} ms", begun.elapsed().as_millis());
 }
 
 /// L3, R-68: without anywhere to go back to the page says that it is done.

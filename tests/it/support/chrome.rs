@@ -36,11 +36,21 @@ pub struct Chrome {
 impl Chrome {
     /// Starts it.
     pub async fn start() -> Self {
+        Self::start_with(&[], false).await
+    }
+
+    /// Starts it with further arguments, and with cookies in the frames of other sites: as somebody's browser with a window
+    /// has them by default, but headless ones do not.
+    pub async fn start_with(arguments: &[&str], cookies_in_frames: bool) -> Self {
         let profile = tempfile::tempdir().expect("profile directory");
         let mut capabilities = DesiredCapabilities::chrome();
         let folder = format!("--user-data-dir={}", profile.path().display());
-        for argument in ARGUMENTS.iter().copied().chain([folder.as_str()]) {
+        for argument in ARGUMENTS.iter().chain(arguments).copied().chain([folder.as_str()]) {
             capabilities.add_arg(argument).expect("an argument");
+        }
+        if cookies_in_frames {
+            let allowed = json!({ "profile": { "cookie_controls_mode": 0, "block_third_party_cookies": false } });
+            capabilities.add_experimental_option("prefs", allowed).expect("preferences");
         }
         for log in ["browser", "performance"] {
             capabilities.set_logging_prefs(log, LoggingPrefsLogLevel::All).expect("a log");
