@@ -75,8 +75,13 @@ pub(super) fn logout_addresses(client: &Client) -> Result<(), Wrong> {
     }
 }
 
-/// OIDC Registration §2.1: a member's name and a language tag, with a value that the member may have.
+/// OIDC Registration §2, §2.1: a name that people may be shown; a member's name and a language tag, with a value that the
+/// member may have.
 pub(super) fn languages(client: &Client) -> Result<(), Wrong> {
+    const NAME: &str = "Use 1 to 200 characters, none that control or turn the text around them.";
+    if !is_name(&client.name) {
+        return wrong("client_name", NAME);
+    }
     for (name, value) in &client.metadata.localized {
         let Some((member, tag)) = language::split(name) else {
             return wrong("localized", format!("Only {} come in several languages.", language::HUMAN.join(", ")));
@@ -87,7 +92,7 @@ pub(super) fn languages(client: &Client) -> Result<(), Wrong> {
         if member != "client_name" {
             address(member, Some(value))?;
         } else if !is_name(value) {
-            return wrong(member, "Use 1 to 200 characters, none that control or turn the text around them.");
+            return wrong(member, NAME);
         }
     }
     Ok(())

@@ -179,6 +179,13 @@ fn clients_that_registered_themselves() {
     let scopes = "openid email".parse().unwrap();
     let own = Client { source: ClientSource::Dynamic, scopes, ..client() };
     assert_eq!(check(&own), Ok(()));
+    for source in [ClientSource::Dynamic, ClientSource::Admin] {
+        let named = |name: &str| check(&Client { name: name.into(), source: source.clone(), ..own.clone() });
+        assert_eq!(named("Büro \u{200F}עברית"), Ok(()));
+        for bad in ["", " ", "a\u{202E}b", &"x".repeat(201)] {
+            assert_eq!(named(bad).err().map(|wrong| wrong.member), Some("client_name"), "{bad:?}");
+        }
+    }
     let members = |members: Value| Client { metadata: serde_json::from_value(members).unwrap(), ..own.clone() };
     let wrong = |client: &Client| check(client).err().map(|wrong| wrong.member);
     for (client, expected) in [
