@@ -1,5 +1,7 @@
 //! Languages of what people are shown (RFC 5646, RFC 4647; OIDC Registration §2.1).
 
+use oxilangtag::LanguageTag;
+
 use crate::client::ClientMetadata;
 
 /// The members that may come in several languages (RFC 7591 §2.2).
@@ -11,57 +13,12 @@ pub fn split(name: &str) -> Option<(&'static str, &str)> {
     HUMAN.into_iter().find(|one| *one == base).map(|base| (base, tag))
 }
 
-/// RFC 5646 §2.1, by its form; that its parts are registered is not asked. Grandfathered tags of another form are none.
-pub fn is_tag(tag: &str) -> bool {
-    let alpha = |part: &str| part.bytes().all(|b| b.is_ascii_alphabetic());
-    let alphanumeric = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric());
-    if tag.len() > 64 {
-        return false;
-    }
-    let mut parts = tag.split('-').peekable();
-    let language = parts.next().unwrap_or_default();
-    if language.eq_ignore_ascii_case("x") {
-        return rest(parts, 1);
-    }
-    if !(2..=8).contains(&language.len()) || !alpha(language) {
-        return false;
-    }
-    // Up to three extended languages, behind a language of two or three letters.
-    let mut extended = 0;
-    while extended < 3 && language.len() <= 3 && parts.next_if(|part| part.len() == 3 && alpha(part)).is_some() {
-        extended += 1;
-    }
-    let _script = parts.next_if(|part| part.len() == 4 && alpha(part));
-    let digits = |part: &str| part.len() == 3 && part.bytes().all(|b| b.is_ascii_digit());
-    let _region = parts.next_if(|part| part.len() == 2 && alpha(part) || digits(part));
-    let variant = |part: &str| {
-        let long = (5..=8).contains(&part.len());
-        alphanumeric(part) && (long || part.len() == 4 && part.starts_with(|c: char| c.is_ascii_digit()))
-    };
-    while parts.next_if(|part| variant(part)).is_some() {}
-    while let Some(singleton) = parts.next_if(|part| part.len() == 1 && alphanumeric(part)) {
-        if singleton.eq_ignore_ascii_case("x") {
-            return rest(parts, 1);
-        }
-        let long = |part: &&str| (2..=8).contains(&part.len()) && alphanumeric(part);
-        if parts.next_if(long).is_none() {
-            return false;
-        }
-        while parts.next_if(long).is_some() {}
-    }
-    parts.next().is_none()
-}
+/// The longest tag that is taken, in bytes.
+const LONGEST: usize = 64;
 
-/// At least one part follows, and each has `least` to eight letters or digits.
-fn rest<'a>(parts: impl Iterator<Item = &'a str>, least: usize) -> bool {
-    let mut any = false;
-    for part in parts {
-        any = true;
-        if !(least..=8).contains(&part.len()) || !part.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            return false;
-        }
-    }
-    any
+/// RFC 5646 §2.2.9: well-formed; that its parts are registered is not asked.
+pub fn is_tag(tag: &str) -> bool {
+    tag.len() <= LONGEST && LanguageTag::parse(tag).is_ok()
 }
 
 /// OIDC Core §3.1.2.1 `ui_locales`: the languages wanted, the most wanted first. What is no tag is none, and nothing is read
@@ -86,13 +43,8 @@ impl ClientMetadata {
                 if let Some(found) = registered(range) {
                     return Some(found);
                 }
+                // What then ends with a single letter or digit is no tag, and so registered for nothing.
                 range = range.rsplit_once('-')?.0;
-                // A single letter or digit says nothing without what follows it.
-                if let Some((shorter, last)) = range.rsplit_once('-')
-                    && last.len() == 1
-                {
-                    range = shorter;
-                }
             }
         })
     }
@@ -121,10 +73,13 @@ mod tests {
             "en-US-u-islamcal",
             "zh-CN-a-myext-x-private",
             "en-a-myext-b-another",
+            "i-klingon",
+            "zh-min-nan",
+            &format!("x{}", "-abcdefgh".repeat(7)),
         ] {
             assert!(is_tag(good), "{good}");
         }
-        let long = format!("en{}", "-abcdefgh".repeat(8));
+        let long = format!("en{}", "-abcdefgh".repeat(7));
         for bad in [
             "",
             "d",
@@ -170,15 +125,22 @@ mod tests {
     /// R4, RFC 4647 §3.4: the first language that is there, less and less exactly, in any case.
     #[test]
     fn lookups() {
-        let localized = [("client_name#de", "Laden"), ("client_name#fr-CA", "Magasin"), ("tos_uri#de", "https://a/")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into();
+        let localized = [
+            ("client_name#de", "Laden"),
+            ("client_name#fr-CA", "Magasin"),
+            ("client_name#zh-Hant", "商店"),
+            ("tos_uri#de", "https://a/"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
         let metadata = ClientMetadata { localized, ..ClientMetadata::default() };
         for (wanted, expected) in [
             (&["de"] as &[&str], Some("Laden")),
             (&["DE-at"], Some("Laden")),
             (&["de-u-co"], Some("Laden")),
             (&["en", "fr-ca"], Some("Magasin")),
+            (&["zh-Hant-TW-x-a"], Some("商店")),
+            (&["zh"], None),
             (&["fr"], None),
             (&["en"], None),
             (&[], None),
