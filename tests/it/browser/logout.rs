@@ -99,6 +99,15 @@ async fn an_application_on_another_site_hears_of_it() {
         let asks = ask(&hosted.url("/asks"), &format!("{} {state}", client.id));
         visitor.visit(&asks).await;
         heard(&visitor, "unchanged").await;
+        // What another site's page makes the browser ask Signet for comes without the session, and says nothing of it.
+        let image = format!(
+            "return new Promise((done) => {{ const one = new Image(); one.onload = one.onerror = () => done(1); \
+             one.src = '{}' }})",
+            visitor.signet.url("/")
+        );
+        visitor.script(&image).await;
+        visitor.visit(&ask(&hosted.url("/asks"), &format!("{} {state}", client.id))).await;
+        heard(&visitor, "unchanged").await;
         if ends == "lock" {
             visitor.signet.cli_json(&["user", "lock", "ada", "--json"], "").await;
             visitor.open("/account/activity").await;

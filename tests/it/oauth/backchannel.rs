@@ -100,6 +100,31 @@ async fn a_client_is_told_that_the_session_ended() {
     assert_eq!(told.hosted.forms(PATH).len(), 1);
 }
 
+/// L2: what had to wait for a turn of ours was not tried, and its target did not fail.
+#[tokio::test]
+async fn waiting_for_a_turn_is_no_failure() {
+    let told = Told::start().await;
+    let scene = &told.scene;
+    let silent = json!({ "backchannel_logout_uri": told.hosted.url("/held") });
+    let silent = scene.signet.client(ClientSpec::confidential().with_metadata(&silent)).await;
+    told.hosted.hold("/held");
+    // As many as are sent to one host at a time.
+    for _ in 0..4 {
+        let mut browser = scene.browser();
+        flow::code(&scene.signet, &mut browser, &AuthRequest::new(&silent), &scene.user).await;
+        told.sign_out(&mut browser).await;
+    }
+    eventually(PATIENCE, "all turns are taken", async || (told.hosted.hits("/held") == 4).then_some(())).await;
+    let mut browser = scene.browser();
+    scene.grant(&mut browser, &scene.request()).await;
+    told.sign_out(&mut browser).await;
+    let done = eventually(PATIENCE, "it arrived", async || {
+        told.deliveries(&["--state", "delivered"]).await.into_iter().next()
+    })
+    .await;
+    assert_eq!((&done["attempts"], &done["client_id"]), (&json!(1), &json!(scene.client.id)), "{done}");
+}
+
 /// L2: a target that is down is tried again, with a token that is made then, until it has it.
 #[tokio::test]
 async fn a_target_that_is_down_is_told_when_it_returns() {

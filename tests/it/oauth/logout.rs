@@ -120,6 +120,17 @@ async fn what_is_posted_does_not_stand_in_an_address() {
     let target = browser.get(&location).await.left();
     assert_eq!(target.as_str(), "https://app.example/bye?state=a+state+of+its+own");
     assert!(!is_signed_in(&mut browser).await);
+    // What is long is kept here meanwhile.
+    let (long, mut browser) = ("s".repeat(8_000), scene.browser());
+    let tokens = scene.grant(&mut browser, &scene.request()).await;
+    let fields = [fields[1], ("id_token_hint", flow::member(&tokens, "id_token")), ("state", &long)];
+    let answer = browser.request(Method::POST, &url).form(&fields).send().await.expect("an answer");
+    let location = header(&answer, "location").to_owned();
+    assert!(location.len() < 100, "{location}");
+    let target = browser.get(&location).await.left();
+    assert_eq!(flow::parameter(&target, "state").as_deref(), Some(&*long));
+    let unknown = browser.get("/oauth/logout?posted=00000000-0000-4000-8000-000000000000").await.page();
+    assert_eq!(unknown.status, StatusCode::OK);
     let twice = [("client_id", "a"), ("client_id", "b")];
     let answer = browser.request(Method::POST, &url).form(&twice).send().await.expect("an answer");
     let page = browser.get(header(&answer, "location")).await.page();

@@ -7,7 +7,7 @@ use signet_storage::deliveries::Delivery;
 use url::Url;
 
 use super::Failure;
-use crate::app::App;
+use crate::{app::App, outbound::FetchError};
 
 /// Whom to tell what.
 pub(super) struct Target {
@@ -31,9 +31,9 @@ pub(super) async fn target(app: &App, delivery: &Delivery) -> Result<Target, Fai
 }
 
 impl Target {
-    /// RFC 6454: by what its circuit is known.
-    pub(super) fn origin(&self) -> String {
-        self.origin.clone()
+    /// By what its circuit is known. An address is anybody's to register: one client's circuit is not another's.
+    pub(super) fn name(&self) -> String {
+        format!("{} {}", self.client.id, self.origin)
     }
 
     /// OIDC Back-Channel Logout §2.5: posts a logout token that is made now. 200 and 204 are success.
@@ -51,6 +51,7 @@ impl Target {
             // It understood, and will not; or it is elsewhere, where nothing is sent. Others may be the weather before it.
             Ok(status @ 300..=400) => Err(Failure::Lasting(format!("the answer has status {status}"))),
             Ok(status) => Err(Failure::Passing(format!("the answer has status {status}"))),
+            Err(FetchError::Busy) => Err(Failure::Ours),
             Err(error) => Err(Failure::Passing(error.to_string())),
         }
     }

@@ -12,8 +12,6 @@ use chrono::{DateTime, Duration, Utc};
 const FAILURES: u32 = 5;
 /// For so long. One try follows; if that fails it is open again.
 const OPEN: Duration = Duration::seconds(30);
-/// So long the others wait for what came of that one: longer than a fetch takes.
-const TRYING: Duration = Duration::seconds(10);
 /// So many targets that failed are remembered.
 const TARGETS: usize = 10_000;
 
@@ -26,18 +24,18 @@ enum Circuit {
     Open { until: DateTime<Utc> },
 }
 
-/// Every target that failed lately, by its origin.
+/// Every target that failed lately, by its client and origin.
 #[derive(Debug, Default)]
 pub(super) struct Circuits(Mutex<HashMap<String, Circuit>>);
 
 impl Circuits {
     /// Takes leave to ask this target; where it is left alone, until when. Of those who come when that time is over the first
-    /// may, and the others wait for what comes of it.
-    pub(super) fn may_ask(&self, target: &str, now: DateTime<Utc>) -> Result<(), DateTime<Utc>> {
+    /// may, and the others wait for what comes of it, for as long as a `trial` takes.
+    pub(super) fn may_ask(&self, target: &str, now: DateTime<Utc>, trial: Duration) -> Result<(), DateTime<Utc>> {
         match self.known().get_mut(target) {
             Some(Circuit::Open { until }) if *until > now => Err(*until),
             Some(Circuit::Open { until }) => {
-                *until = now + TRYING;
+                *until = now + trial;
                 Ok(())
             }
             _ => Ok(()),
@@ -82,23 +80,24 @@ mod tests {
     #[test]
     fn a_target_that_fails_is_left_alone() {
         let circuits = Circuits::default();
+        let may_ask = |target: &str, now: DateTime<Utc>| circuits.may_ask(target, now, Duration::seconds(10));
         let (bad, good) = ("https://down.example", "https://up.example");
         for _ in 0..4 {
             circuits.note(bad, false, at(0));
-            assert_eq!(circuits.may_ask(bad, at(0)), Ok(()));
+            assert_eq!(may_ask(bad, at(0)), Ok(()));
         }
         circuits.note(bad, false, at(0));
-        assert_eq!(circuits.may_ask(bad, at(29)), Err(at(30)));
-        assert_eq!(circuits.may_ask(good, at(0)), Ok(()));
-        assert_eq!(circuits.may_ask(bad, at(30)), Ok(()));
-        assert_eq!(circuits.may_ask(bad, at(30)), Err(at(40)), "one try");
+        assert_eq!(may_ask(bad, at(29)), Err(at(30)));
+        assert_eq!(may_ask(good, at(0)), Ok(()));
+        assert_eq!(may_ask(bad, at(30)), Ok(()));
+        assert_eq!(may_ask(bad, at(30)), Err(at(40)), "one try");
         circuits.note(bad, false, at(31));
-        assert_eq!(circuits.may_ask(bad, at(32)), Err(at(61)));
-        assert_eq!((circuits.may_ask(bad, at(61)), circuits.may_ask(bad, at(70))), (Ok(()), Err(at(71))));
-        assert_eq!(circuits.may_ask(bad, at(71)), Ok(()), "nothing came of the one try");
+        assert_eq!(may_ask(bad, at(32)), Err(at(61)));
+        assert_eq!((may_ask(bad, at(61)), may_ask(bad, at(70))), (Ok(()), Err(at(71))));
+        assert_eq!(may_ask(bad, at(71)), Ok(()), "nothing came of the one try");
         circuits.note(bad, true, at(72));
         circuits.note(bad, false, at(73));
-        assert_eq!(circuits.may_ask(bad, at(73)), Ok(()), "it counts from the start again");
+        assert_eq!(may_ask(bad, at(73)), Ok(()), "it counts from the start again");
     }
 
     /// however many targets fail, few are remembered.

@@ -24,8 +24,12 @@ use crate::{app::App, audit::events::EventKind, entropy, telemetry::metrics};
 
 /// So many are tried at a time.
 const AT_ONCE: usize = 16;
-/// A delivery whose node said nothing for so long is due again; a try takes at most the limit of outbound requests.
-const LEASE: chrono::Duration = chrono::Duration::seconds(30);
+/// A delivery whose node said nothing is due again after the longest that a try takes, and so long.
+const LEASE: chrono::Duration = chrono::Duration::seconds(20);
+/// What had to wait for a turn of ours comes again after so long, and up to as long again.
+const TURN: chrono::Duration = chrono::Duration::seconds(1);
+/// The longest that is added to the time for which a target is left alone.
+const SPREAD: chrono::Duration = chrono::Duration::hours(1);
 /// How often the table is looked at when nothing was queued here.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -48,6 +52,8 @@ impl Deliveries {
 enum Failure {
     /// Another time it may not.
     Passing(String),
+    /// It did not come so far: others of ours were before it.
+    Ours,
     /// It will always.
     Lasting(String),
 }
@@ -92,7 +98,13 @@ pub async fn run(app: Data<App>) {
 
 async fn take(app: &App, free: usize) -> Result<Vec<Delivery>, StoreError> {
     let (now, free) = (entropy::now(), i64::try_from(free).unwrap_or(1));
-    app.store.transaction(move |tx| tx.take_deliveries(now, now + LEASE, free)).await
+    let lease = now + longest_try(app) + LEASE;
+    app.store.transaction(move |tx| tx.take_deliveries(now, lease, free)).await
+}
+
+/// A try takes at most so long: it may read the client's keys before it is sent.
+fn longest_try(app: &App) -> chrono::Duration {
+    app.config().outbound.timeout.chrono() * 2
 }
 
 /// One try, and a word of it in the table.
@@ -123,15 +135,20 @@ async fn tried(app: &App, delivery: &Delivery) -> Result<Attempt, entropy::NoEnt
         Ok(target) => target,
         Err(failure) => return Ok(judge(delivery, failure, &mut turn)),
     };
-    let origin = target.origin();
-    if let Err(until) = app.deliveries.circuits.may_ask(&origin, turn.now()) {
-        return Ok(Attempt::Held { due: until });
+    let target_name = target.name();
+    let trial = longest_try(app) + LEASE;
+    if let Err(until) = app.deliveries.circuits.may_ask(&target_name, turn.now(), trial) {
+        // What has waited for long waits longer, so that what waits for one target takes nobody's turn.
+        let most = ((turn.now() - delivery.created) / 2).clamp(chrono::Duration::zero(), SPREAD);
+        return Ok(Attempt::Held { due: later(until, most, &mut turn) });
     }
     let sent = match delivery.kind {
         DeliveryKind::BackchannelLogout => target.send(app, &mut turn).await,
     };
-    let answered = !matches!(sent, Err(Failure::Passing(_)));
-    app.deliveries.circuits.note(&origin, answered, entropy::now());
+    if !matches!(sent, Err(Failure::Ours)) {
+        let answered = !matches!(sent, Err(Failure::Passing(_)));
+        app.deliveries.circuits.note(&target_name, answered, entropy::now());
+    }
     Ok(match sent {
         Ok(()) => Attempt::Arrived,
         Err(failure) => judge(delivery, failure, &mut turn),
@@ -141,11 +158,18 @@ async fn tried(app: &App, delivery: &Delivery) -> Result<Attempt, entropy::NoEnt
 fn judge(delivery: &Delivery, failure: Failure, turn: &mut Turn) -> Attempt {
     match failure {
         Failure::Lasting(problem) => Attempt::GaveUp { problem },
+        Failure::Ours => Attempt::Held { due: later(turn.now() + TURN, TURN, turn) },
         Failure::Passing(problem) => match back_off::after(delivery.attempts, turn) {
             Verdict::Again(due) => Attempt::Again { due, problem },
             Verdict::GiveUp => Attempt::GaveUp { problem },
         },
     }
+}
+
+/// That moment, or up to `most` later.
+fn later(at: DateTime<Utc>, most: chrono::Duration, turn: &mut Turn) -> DateTime<Utc> {
+    let [first, second, ..] = turn.bytes::<32>();
+    at + most * i32::from(u16::from_be_bytes([first, second])) / i32::from(u16::MAX)
 }
 
 /// In one transaction with the audit row of what is given up.

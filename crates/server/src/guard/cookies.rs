@@ -4,6 +4,7 @@
 use actix_web::{
     HttpRequest, HttpResponse,
     cookie::{Cookie, SameSite, time::Duration},
+    http::Method,
 };
 use signet_oidc::secret::Secret;
 
@@ -78,8 +79,17 @@ impl CookieNames {
 
     /// No session of this browser is alive, whoever ended it: what scripts know of one is taken away. The handle stays; a
     /// sign-in beside this request may just have set a new one.
+    ///
+    /// Only a request that had brought the handle says so: those from within or through a form of another site come without
+    /// it, whoever is signed in.
     pub fn found_nobody(&self, request: &HttpRequest, response: &mut HttpResponse) {
-        if request.cookie(self.state).is_some() {
+        let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let brought = match text("sec-fetch-site") {
+            Some("cross-site") => request.method() == Method::GET && text("sec-fetch-dest") == Some("document"),
+            Some(_) => true,
+            None => self.session(request).is_some(),
+        };
+        if brought && request.cookie(self.state).is_some() {
             let _ = response.add_cookie(&ended(self.set_state(String::new())));
         }
     }

@@ -12,6 +12,8 @@ use signet_oidc::{
     Change, Event, Params, Turn,
     change::{EventKind, EventResult},
     client::Client,
+    id::InteractionId,
+    interaction::SEALED_LIMIT,
     jose::IdClaims,
     logout::{self, Facts, Plan, front_channel},
     registration::locales,
@@ -47,7 +49,7 @@ pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRes
     let result = async {
         let params = call::read(&http, payload).await?.params;
         let params = match params.get(POSTED) {
-            Some(sealed) => opened(&app, sealed).unwrap_or_default(),
+            Some(sealed) => opened(&app, sealed).await?.unwrap_or_default(),
             None => params,
         };
         requested(&app, &http, params).await
@@ -62,7 +64,7 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
     let result = async {
         let params = call::read(&http, payload).await?.params;
         let Some(decision) = params.get("decision") else {
-            return Ok(see_other(&format!("/oauth/logout?{POSTED}={}", sealed(&app, &params)?)));
+            return Ok(see_other(&format!("/oauth/logout?{POSTED}={}", sealed(&app, &http, &params).await?)));
         };
         params.refuse_repeated(&["decision", "csrf"]).map_err(PageError::Parameter)?;
         csrf::check_site(&http, &app.realm().issuer)?;
@@ -80,22 +82,37 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
 /// Posted parameters, until when they may come back.
 type Posted = (DateTime<Utc>, Vec<(String, String)>);
 
-fn sealed(app: &App, params: &Params) -> Result<String, PageError> {
+/// Sealed, or the id of what is stored where that is too long for an address.
+async fn sealed(app: &App, http: &HttpRequest, params: &Params) -> Result<String, PageError> {
     let mut turn = entropy::turn()?;
     let known = params.iter().filter(|(name, _)| logout::KNOWN.contains(name));
     let pairs = known.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let posted: Posted = (turn.now() + POSTED_LIFETIME, pairs);
+    let until = turn.now() + POSTED_LIFETIME;
+    let posted: Posted = (until, pairs);
     let plain = serde_json::to_vec(&posted).map_err(|_| StoreError::Row("posted parameters"))?;
     let sealed = app.store.sealer().seal(Purpose::Logout, b"", &plain, turn.bytes()).map_err(StoreError::from)?;
-    Ok(URL_SAFE_NO_PAD.encode(sealed))
+    let text = URL_SAFE_NO_PAD.encode(&sealed);
+    if text.len() <= SEALED_LIMIT {
+        return Ok(text);
+    }
+    app.limit_costly(http).await?;
+    let id = InteractionId(turn.uuid());
+    app.store.transaction(move |tx| tx.hold_interaction(id, &sealed, until)).await?;
+    Ok(id.to_string())
 }
 
 /// None where they are not ours, or too old.
-fn opened(app: &App, sealed: &str) -> Option<Params> {
-    let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
-    let plain = app.store.sealer().open(Purpose::Logout, b"", &sealed).ok()?;
-    let (until, pairs): Posted = serde_json::from_slice(&plain).ok()?;
-    (until > entropy::now()).then(|| Params::new(pairs))
+async fn opened(app: &App, text: &str) -> Result<Option<Params>, StoreError> {
+    let stored = text.parse().map(InteractionId).ok().filter(|_| text.len() == 36);
+    let sealed = match stored {
+        Some(id) => app.store.read(move |tx| tx.held_interaction(id)).await?.0,
+        None => URL_SAFE_NO_PAD.decode(text).ok(),
+    };
+    Ok(sealed.and_then(|sealed| {
+        let plain = app.store.sealer().open(Purpose::Logout, b"", &sealed).ok()?;
+        let (until, pairs): Posted = serde_json::from_slice(&plain).ok()?;
+        (until > entropy::now()).then(|| Params::new(pairs))
+    }))
 }
 
 /// What a request names: a hint that is ours, and the client of the hint, else of `client_id`.
