@@ -48,6 +48,8 @@ pub struct Fresh {
     pub idle_expires: DateTime<Utc>,
     /// End in any case.
     pub expires: DateTime<Utc>,
+    /// The generation of the account under which it was proven: whatever ends everything the account has raises that.
+    pub generation: i64,
     /// The context a password reaches.
     pub acr: &'static str,
     /// The methods used.
@@ -140,6 +142,7 @@ fn begin(user: UserId, previous: Option<(SessionId, UserId)>, fresh: Fresh) -> (
         id: session,
         handle: fresh.handle,
         user,
+        generation: fresh.generation,
         state: SessionState::Full,
         auth_time: fresh.now,
         acr: fresh.acr.to_owned(),
@@ -172,6 +175,7 @@ mod tests {
             now,
             idle_expires: now,
             expires: now,
+            generation: 3,
             acr: "1",
             amr: vec!["pwd".into()],
         }

@@ -32,6 +32,8 @@ pub struct NewSession {
     pub handle: [u8; 32],
     /// Whose it is.
     pub user: UserId,
+    /// The generation of the account under which it was proven: whatever ends everything the account has raises that.
+    pub generation: i64,
     /// Where it stands.
     pub state: SessionState,
     /// When the person proved who they are.

@@ -149,6 +149,8 @@ pub enum Spent {
 pub struct NewGrant {
     /// The grant.
     pub grant: Grant,
+    /// The generation of its account under which it is given: whatever ends everything the account has raises that.
+    pub generation: i64,
     /// The code, hashed, and when it ends (protocol A5).
     pub code: Option<(Digest, DateTime<Utc>)>,
     /// When the access token ends that was issued with it.

@@ -225,7 +225,7 @@ impl Tx<'_> {
     /// on other nodes when they hear of it; clients that are told in the back channel are. Seven statements, however many
     /// there are; grants before sessions before the account, as a refresh and a sign-in take them, so that none waits for
     /// the other in a circle. What was given while the sessions were waited for ends after them, and what is being given
-    /// at this moment is older than `ends_before`, and over too.
+    /// at this moment is of an older generation, and over too. `ends_before` is for what has none.
     pub(crate) fn end_everything(&mut self, user: UserId, at: DateTime<Utc>) -> Result<(), StoreError> {
         self.revoke_grants_of(user, at)?;
         let mine = sessions::table.filter(sessions::user_id.eq(user.0)).filter(sessions::ended_at.is_null());

@@ -51,9 +51,15 @@ pub(crate) struct GrantRow {
     offline: bool,
     code_expires_at: Option<DateTime<Utc>>,
     revoked_at: Option<DateTime<Utc>>,
+    generation: Option<i64>,
 }
 
 impl GrantRow {
+    /// The generation of the account under which it was given, where that was kept.
+    pub(crate) fn generation(&self) -> Option<i64> {
+        self.generation
+    }
+
     pub(crate) fn into_domain(self) -> Result<Grant, StoreError> {
         let method = Method::parse(&self.code_challenge_method).ok_or(StoreError::Row("challenge method"))?;
         let claims = self.claims.map(serde_json::from_value).transpose();
@@ -100,11 +106,19 @@ pub(crate) fn account((id, subject, state, generation, ..): &Standing) -> Accoun
 }
 
 /// Whether the sign-in a grant hangs on is over. A grant of offline access hangs on no session, but what was ended
-/// together with everything else of its account stays so, also where it was given at that very moment.
-pub(crate) fn session_over(grant: &Grant, (.., (expires, idle, ended, before)): &Standing, now: DateTime<Utc>) -> bool {
+/// together with everything else of its account stays so, also where it was given at that very moment: it is of another
+/// generation than the account is now.
+pub(crate) fn session_over(
+    (grant, given_under): (&Grant, Option<i64>),
+    (.., generation, (expires, idle, ended, before)): &Standing,
+    now: DateTime<Utc>,
+) -> bool {
     let over = |end: &Option<DateTime<Utc>>| end.is_none_or(|end| end <= now);
-    before.is_some_and(|before| grant.auth_time < before)
-        || !grant.offline && (ended.is_some() || over(expires) || over(idle))
+    let everything = match given_under {
+        Some(given_under) => given_under != *generation,
+        None => before.is_some_and(|before| grant.auth_time < before),
+    };
+    everything || !grant.offline && (ended.is_some() || over(expires) || over(idle))
 }
 
 statement! {
@@ -135,12 +149,13 @@ statement! {
         access_until: Option<DateTime<Utc>> => Nullable<Timestamptz>,
         ends: DateTime<Utc> => Timestamptz,
         at: DateTime<Utc> => Timestamptz,
+        generation: i64 => Int8,
     }
     "WITH given AS (INSERT INTO grants (id, realm_id, kind, client_key, user_id, subject, session_id, sid, scopes, \
      resources, claims, redirect_uri, redirect_uri_sent, code_challenge, code_challenge_method, nonce, auth_time, acr, \
-     amr, offline, code_hash, code_expires_at, access_until, created_at, ends_at) VALUES ({id}, {realm}, {kind}, {client}, {user}, {subject}, {session}, {sid}, {scopes}, \
+     amr, offline, code_hash, code_expires_at, access_until, created_at, ends_at, generation) VALUES ({id}, {realm}, {kind}, {client}, {user}, {subject}, {session}, {sid}, {scopes}, \
      {resources}, {claims}, {redirect_uri}, {sent}, {challenge}, {method}, {nonce}, {auth_time}, {acr}, {amr}, \
-     {offline}, {code}, {code_expires}, {access_until}, {at}, {ends}) RETURNING session_id, client_key, subject, sid, created_at) \
+     {offline}, {code}, {code_expires}, {access_until}, {at}, {ends}, {generation}) RETURNING session_id, client_key, subject, sid, created_at) \
      INSERT INTO session_clients (session_id, client_key, subject, sid, created_at) \
      SELECT session_id, client_key, subject, sid, created_at FROM given WHERE session_id IS NOT NULL AND sid IS NOT NULL \
      ON CONFLICT (session_id, client_key) DO NOTHING"
@@ -183,7 +198,7 @@ impl Tx<'_> {
             });
         };
         let expired = row.code_expires_at.is_none_or(|expires| expires <= now);
-        let (user, session) = (row.user_id, row.session_id);
+        let (user, session, given_under) = (row.user_id, row.session_id, row.generation());
         let grant = row.into_domain()?;
         let (standing, person): (Standing, PersonRow) = users::table
             .left_join(sessions::table.on(sessions::id.nullable().eq(session)))
@@ -208,7 +223,7 @@ impl Tx<'_> {
             account: account(&standing),
             person: Box::new(person.into_domain()),
             expired,
-            session_over: session_over(&grant, &standing, now),
+            session_over: session_over((&grant, given_under), &standing, now),
             grant: Box::new(grant),
         })
     }
@@ -230,7 +245,7 @@ impl Tx<'_> {
     }
 
     pub(crate) fn issue_grant(&mut self, new: NewGrant) -> Result<(), StoreError> {
-        let NewGrant { grant, code, access_until, refresh_until, at } = new;
+        let NewGrant { grant, generation, code, access_until, refresh_until, at } = new;
         let code_expires = code.map(|(_, expires)| expires);
         let claims = serde_json::to_value(&grant.claims).map_err(|_| StoreError::Row("grant claims"))?;
         let (challenge, method) = match grant.challenge {
@@ -263,6 +278,7 @@ impl Tx<'_> {
             access_until,
             ends: code_expires.max(access_until).max(refresh_until).unwrap_or(at),
             at,
+            generation,
         };
         row.execute(self.conn)?;
         Ok(())

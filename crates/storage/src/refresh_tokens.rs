@@ -136,11 +136,12 @@ impl Tx<'_> {
             .first(self.conn)
             .optional()?;
         let Some((row, standing, username, person, (issued, expires, spent), next)) = found else { return Ok(None) };
+        let given_under = row.generation();
         let grant = row.into_domain()?;
         let loaded = Loaded {
             account: account(&standing),
             person: person.into_domain(),
-            session_over: session_over(&grant, &standing, now),
+            session_over: session_over((&grant, given_under), &standing, now),
             state: match (spent, next) {
                 (None, _) => TokenState::Fresh,
                 (Some(at), None) => TokenState::Spent { at },

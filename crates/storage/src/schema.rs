@@ -110,6 +110,7 @@ diesel::table! {
         created_at -> Timestamptz,
         expires_at -> Timestamptz,
         spent_at -> Nullable<Timestamptz>,
+        generation -> Nullable<Int8>,
     }
 }
 
@@ -154,6 +155,7 @@ diesel::table! {
         idle_expires_at -> Timestamptz,
         expires_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
+        generation -> Nullable<Int8>,
     }
 }
 
@@ -203,6 +205,7 @@ diesel::table! {
         created_at -> Timestamptz,
         ends_at -> Timestamptz,
         revoked_at -> Nullable<Timestamptz>,
+        generation -> Nullable<Int8>,
     }
 }
 

@@ -34,9 +34,10 @@ statement! {
         idle: DateTime<Utc> => Timestamptz,
     }
     "WITH found AS (SELECT sessions.id, auth_time, acr, amr, idle_expires_at, users.id AS owner, subject, username, \
-     users.state, generation FROM sessions JOIN users ON users.id = user_id \
+     users.state, users.generation FROM sessions JOIN users ON users.id = user_id \
      WHERE sessions.realm_id = {realm} AND handle_hash = {handle} AND sessions.state = 'full' AND ended_at IS NULL \
-     AND expires_at > {now} AND idle_expires_at > {now} AND (ends_before IS NULL OR auth_time >= ends_before)), \
+     AND expires_at > {now} AND idle_expires_at > {now} AND (sessions.generation = users.generation \
+     OR sessions.generation IS NULL AND (ends_before IS NULL OR auth_time >= ends_before))), \
      wound AS (UPDATE sessions SET idle_expires_at = {idle} \
      WHERE id = (SELECT id FROM found WHERE idle_expires_at < {wind})) \
      SELECT id, auth_time, acr, amr, owner, subject, username, state, generation FROM found"
@@ -56,6 +57,7 @@ statement! {
         realm: i64 => Int8,
         handle: Vec<u8> => Bytea,
         user: Uuid => SqlUuid,
+        generation: i64 => Int8,
         state: &'static str => Text,
         auth_time: DateTime<Utc> => Timestamptz,
         acr: String => Text,
@@ -66,9 +68,9 @@ statement! {
         expires: DateTime<Utc> => Timestamptz,
     }
     "WITH noted AS (UPDATE users SET last_sign_in_at = {auth_time} WHERE realm_id = {realm} AND id = {user}) \
-     INSERT INTO sessions (id, realm_id, handle_hash, user_id, state, auth_time, acr, amr, user_agent, address, \
-     created_at, idle_expires_at, expires_at) VALUES ({id}, {realm}, {handle}, {user}, {state}, {auth_time}, {acr}, \
-     {amr}, {agent}, {address}, {auth_time}, {idle}, {expires})"
+     INSERT INTO sessions (id, realm_id, handle_hash, user_id, generation, state, auth_time, acr, amr, user_agent, address, \
+     created_at, idle_expires_at, expires_at) VALUES ({id}, {realm}, {handle}, {user}, {generation}, {state}, {auth_time}, \
+     {acr}, {amr}, {agent}, {address}, {auth_time}, {idle}, {expires})"
 }
 
 statement! {
@@ -78,6 +80,7 @@ statement! {
         realm: i64 => Int8,
         handle: Vec<u8> => Bytea,
         user: Uuid => SqlUuid,
+        generation: i64 => Int8,
         state: &'static str => Text,
         auth_time: DateTime<Utc> => Timestamptz,
         acr: String => Text,
@@ -86,7 +89,7 @@ statement! {
         expires: DateTime<Utc> => Timestamptz,
     }
     "WITH noted AS (UPDATE users SET last_sign_in_at = {auth_time} WHERE realm_id = {realm} AND id = {user}) \
-     UPDATE sessions SET handle_hash = {handle}, state = {state}, auth_time = {auth_time}, acr = {acr}, amr = {amr}, \
+     UPDATE sessions SET handle_hash = {handle}, generation = {generation}, state = {state}, auth_time = {auth_time}, acr = {acr}, amr = {amr}, \
      idle_expires_at = {idle}, expires_at = {expires} WHERE realm_id = {realm} AND id = {id}"
 }
 
@@ -138,6 +141,7 @@ impl Tx<'_> {
             realm: self.realm.0,
             handle: session.handle.to_vec(),
             user: session.user.0,
+            generation: session.generation,
             state: session.state.as_str(),
             auth_time: session.auth_time,
             acr: session.acr.clone(),
@@ -158,6 +162,7 @@ impl Tx<'_> {
             realm: self.realm.0,
             handle: session.handle.to_vec(),
             user: session.user.0,
+            generation: session.generation,
             state: session.state.as_str(),
             auth_time: session.auth_time,
             acr: session.acr.clone(),

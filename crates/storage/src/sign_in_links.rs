@@ -28,6 +28,8 @@ impl Tx<'_> {
                 sign_in_links::user_id.eq(user.0),
                 sign_in_links::created_at.eq(at),
                 sign_in_links::expires_at.eq(expires),
+                sign_in_links::generation
+                    .eq(users::table.filter(users::id.eq(user.0)).select(users::generation).single_value()),
             ))
             .execute(self.conn)?;
         Ok(())
@@ -36,10 +38,15 @@ impl Tx<'_> {
     /// Loads a link, which spends it: a second time, after its end, and of an account that may not sign in or whose
     /// sign-ins were ended since, there is none. One statement.
     pub fn spend_sign_in_link(&mut self, secret: &Digest, now: DateTime<Utc>) -> Result<Option<UserId>, StoreError> {
-        let alive = users::table
-            .filter(users::id.eq(sign_in_links::user_id))
-            .filter(users::state.eq(UserState::Active.as_str()))
-            .filter(users::ends_before.is_null().or(users::ends_before.le(sign_in_links::created_at.nullable())));
+        let alive =
+            users::table
+                .filter(users::id.eq(sign_in_links::user_id))
+                .filter(users::state.eq(UserState::Active.as_str()))
+                .filter(sign_in_links::generation.eq(users::generation.nullable()).is_not_distinct_from(true).or(
+                    sign_in_links::generation.is_null().and(
+                        users::ends_before.is_null().or(users::ends_before.le(sign_in_links::created_at.nullable())),
+                    ),
+                ));
         let spent: Option<Uuid> = diesel::update(
             sign_in_links::table
                 .filter(sign_in_links::realm_id.eq(self.realm.0))

@@ -1,7 +1,11 @@
 //! Accounts.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
+use diesel::{
+    prelude::*,
+    query_builder::Query,
+    sql_types::{Bytea, Int8, Nullable, Text, Timestamptz, Uuid as SqlUuid},
+};
 use signet_identity::{
     UserId,
     password::PasswordHash,
@@ -18,6 +22,7 @@ use crate::{
     error::StoreError,
     people::PersonRow,
     schema::{roles, sessions, user_roles, users},
+    statement::statement,
     store::Tx,
 };
 
@@ -30,13 +35,38 @@ pub struct Credential {
     pub hash: Option<PasswordHash>,
     /// Where it stands.
     pub state: UserState,
+    /// How often everything it had was ended.
+    pub generation: i64,
 }
 
 /// An account as it stands within the transaction, and the session of the browser's cookie with its owner.
 pub type Again = (Credential, Option<(SessionId, UserId)>);
 
-/// Hash, state, session and its owner.
-type AgainRow = (Option<String>, String, Option<Uuid>, Option<Uuid>);
+/// Hash, state, generation, session and its owner.
+type AgainRow = (Option<String>, String, i64, Option<Uuid>, Option<Uuid>);
+
+statement! {
+    /// An account, and a living session. Of another account's session the grants are locked, then itself.
+    ReadAgain {
+        realm: i64 => Int8,
+        user: Uuid => SqlUuid,
+        handle: Vec<u8> => Bytea,
+        now: DateTime<Utc> => Timestamptz,
+    }
+    "WITH found AS (SELECT id, user_id FROM sessions WHERE realm_id = {realm} AND handle_hash = {handle} \
+                    AND ended_at IS NULL AND expires_at > {now}), \
+     held AS MATERIALIZED (SELECT grants.id FROM grants JOIN found ON grants.session_id = found.id \
+                    WHERE found.user_id <> {user} AND NOT offline AND revoked_at IS NULL ORDER BY grants.id \
+                    FOR NO KEY UPDATE OF grants), \
+     locked AS MATERIALIZED (SELECT sessions.id FROM sessions JOIN found ON found.id = sessions.id \
+                    WHERE found.user_id <> {user} AND (SELECT count(*) FROM held) >= 0 FOR NO KEY UPDATE OF sessions) \
+     SELECT password_hash, users.state, generation, found.id, found.user_id FROM users LEFT JOIN found ON true \
+     WHERE realm_id = {realm} AND users.id = {user} AND (SELECT count(*) FROM locked) >= 0"
+}
+
+impl Query for ReadAgain {
+    type SqlType = (Nullable<Text>, Text, Int8, Nullable<SqlUuid>, Nullable<SqlUuid>);
+}
 
 #[derive(Insertable)]
 #[diesel(table_name = users)]
@@ -63,9 +93,9 @@ fn state(name: &str) -> Result<UserState, StoreError> {
 impl Tx<'_> {
     /// The account a person named. One statement.
     pub fn credential(&mut self, identifier: &Identifier) -> Result<Option<Credential>, StoreError> {
-        let columns = (users::id, users::password_hash, users::state);
+        let columns = (users::id, users::password_hash, users::state, users::generation);
         let mine = users::realm_id.eq(self.realm.0);
-        let row: Option<(Uuid, Option<String>, String)> = match identifier {
+        let row: Option<(Uuid, Option<String>, String, i64)> = match identifier {
             Identifier::Username(folded) => users::table
                 .filter(mine)
                 .filter(users::username_folded.eq(folded))
@@ -79,13 +109,15 @@ impl Tx<'_> {
                 .first(self.conn)
                 .optional()?,
         };
-        row.map(|(id, hash, name)| {
-            Ok(Credential { user: UserId(id), hash: hash.map(PasswordHash::from_stored), state: state(&name)? })
+        row.map(|(id, hash, name, generation)| {
+            let hash = hash.map(PasswordHash::from_stored);
+            Ok(Credential { user: UserId(id), hash, state: state(&name)?, generation })
         })
         .transpose()
     }
 
-    /// The account as it stands now, and the session of the browser's cookie if it is alive. One statement.
+    /// The account as it stands now, and the session of the browser's cookie if it is alive. A session of somebody else,
+    /// which is about to end, is waited for as [`Tx::lock_session`] does. One statement.
     pub fn credential_again(
         &mut self,
         user: UserId,
@@ -93,20 +125,11 @@ impl Tx<'_> {
         now: DateTime<Utc>,
     ) -> Result<Option<Again>, StoreError> {
         let handle = handle.map(|bytes| bytes.to_vec()).unwrap_or_default();
-        let alive = sessions::realm_id
-            .eq(self.realm.0)
-            .and(sessions::handle_hash.eq(handle))
-            .and(sessions::ended_at.is_null())
-            .and(sessions::expires_at.gt(now));
-        let row: Option<AgainRow> = users::table
-            .left_join(sessions::table.on(alive))
-            .filter(users::realm_id.eq(self.realm.0))
-            .filter(users::id.eq(user.0))
-            .select((users::password_hash, users::state, sessions::id.nullable(), sessions::user_id.nullable()))
-            .first(self.conn)
-            .optional()?;
-        row.map(|(hash, name, session, owner)| {
-            let credential = Credential { user, hash: hash.map(PasswordHash::from_stored), state: state(&name)? };
+        let query = ReadAgain { realm: self.realm.0, user: user.0, handle, now };
+        let row: Option<AgainRow> = query.get_result(self.conn).optional()?;
+        row.map(|(hash, name, generation, session, owner)| {
+            let hash = hash.map(PasswordHash::from_stored);
+            let credential = Credential { user, hash, state: state(&name)?, generation };
             Ok((credential, session.zip(owner).map(|(session, owner)| (SessionId(session), UserId(owner)))))
         })
         .transpose()
@@ -128,7 +151,7 @@ impl Tx<'_> {
             let state = state(&name)?;
             let id = AccountId(user.0);
             let account = Account { id, subject, active: state == UserState::Active, generation };
-            let credential = Credential { user, hash: hash.map(PasswordHash::from_stored), state };
+            let credential = Credential { user, hash: hash.map(PasswordHash::from_stored), state, generation };
             Ok((credential, account, person.into_domain()))
         })
         .transpose()

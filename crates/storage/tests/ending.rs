@@ -12,7 +12,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use chrono::Duration;
 use diesel::connection::SimpleConnection as _;
-use signet_identity::UserId;
+use signet_identity::session::{NewSession, SessionState};
+use signet_identity::{SessionId as NewSessionId, UserId};
 use signet_oidc::{
     Turn,
     change::{Change, NewRefresh},
@@ -24,6 +25,7 @@ use uuid::Uuid;
 use world::{World, start};
 
 const USER: &str = "00000000-0000-0000-0000-000000000001";
+const OTHER: &str = "00000000-0000-0000-0000-000000000009";
 const SESSION: &str = "00000000-0000-0000-0000-000000000002";
 const GRANT: &str = "00000000-0000-0000-0000-000000000003";
 const LATER: &str = "00000000-0000-0000-0000-000000000004";
@@ -55,9 +57,11 @@ async fn signed_in() -> World {
                  '{{\"backchannel_logout_uri\": \"https://app.example/out\"}}', '{now}', '{now}' FROM realms;
              INSERT INTO users (id, realm_id, subject, username, username_folded, email, email_folded, state, created_at, updated_at)
              SELECT '{USER}', id, 's', 'ada', 'ada', 'a@p.test', 'a@p.test', 'active', '{now}', '{now}' FROM realms;
+             INSERT INTO users (id, realm_id, subject, username, username_folded, email, email_folded, state, created_at, updated_at)
+             SELECT '{OTHER}', id, 'o', 'bob', 'bob', 'b@p.test', 'b@p.test', 'active', '{now}', '{now}' FROM realms;
              INSERT INTO sessions (id, realm_id, handle_hash, user_id, state, auth_time, acr, amr, created_at, idle_expires_at, expires_at)
              SELECT '{SESSION}', realm_id, sha256('h'), id, 'full', '{now}', '1', '{{}}', '{now}',
-                 '{now}'::timestamptz + interval '1 hour', '{now}'::timestamptz + interval '1 day' FROM users;
+                 '{now}'::timestamptz + interval '1 hour', '{now}'::timestamptz + interval '1 day' FROM users WHERE id = '{USER}';
              {};
              INSERT INTO refresh_tokens (realm_id, hash, grant_id, client_key, issued_at, expires_at)
              SELECT realm_id, sha256('r'), id, client_key, '{now}', ends_at FROM grants",
@@ -67,18 +71,34 @@ async fn signed_in() -> World {
     world
 }
 
-/// The end of the session, or of everything the account has.
-fn end(world: &World, everything: bool) -> tokio::task::JoinHandle<Result<(), StoreError>> {
+/// What ends.
+#[derive(Clone, Copy, PartialEq)]
+enum Ends {
+    /// The session, by a sign-out.
+    SignOut,
+    /// The session, because somebody else signs in in its browser.
+    AnotherSignIn,
+    /// Everything the account has.
+    Everything,
+}
+
+/// It ends.
+fn end(world: &World, ends: Ends) -> tokio::task::JoinHandle<Result<(), StoreError>> {
     let store = world.store().clone();
     let at = start() + Duration::seconds(5);
     tokio::spawn(async move {
         let done = store.transaction(move |tx| {
             let (mut turn, origin) = (Turn::new(at, [4; 32]), Origin::system());
-            if everything {
+            if ends == Ends::Everything {
                 let change = signet_identity::Change::EndEverything { user: UserId(id(USER)), at };
                 assert!(tx.apply(vec![change], &mut turn, &origin)?.is_ok());
             } else {
-                tx.lock_session(SessionId(id(SESSION)))?;
+                if ends == Ends::SignOut {
+                    tx.lock_session(SessionId(id(SESSION)))?;
+                } else {
+                    let again = tx.credential_again(UserId(id(OTHER)), Some(*Digest::of(b"h").as_bytes()), at)?;
+                    assert!(again.expect("the account").1.is_some());
+                }
                 let change = Change::EndSession { session: SessionId(id(SESSION)), at };
                 assert!(tx.apply(vec![change], &mut turn, &origin)?.is_ok());
             }
@@ -113,7 +133,7 @@ async fn ended_whole(world: World) {
 }
 
 /// A refresh takes its grant and then winds up its session.
-async fn a_refresh_meets_the_end(everything: bool) {
+async fn a_refresh_meets_the_end(ends: Ends) {
     let world = signed_in().await;
     let client = ClientKey(world.number("SELECT id AS n FROM clients").await);
     let (begun, go_on): ((Sender<()>, Receiver<()>), (Sender<()>, Receiver<()>)) = (channel(), channel());
@@ -136,7 +156,7 @@ async fn a_refresh_meets_the_end(everything: bool) {
         done.await
     });
     heard(begun.1).await;
-    let ending = end(&world, everything);
+    let ending = end(&world, ends);
     somebody_waits(&world).await;
     go_on.0.send(()).unwrap();
     refresh.await.unwrap().expect("a refresh");
@@ -147,17 +167,17 @@ async fn a_refresh_meets_the_end(everything: bool) {
 /// R-06: a refresh and a sign-out at once.
 #[tokio::test]
 async fn a_refresh_meets_a_sign_out() {
-    a_refresh_meets_the_end(false).await;
+    a_refresh_meets_the_end(Ends::SignOut).await;
 }
 
 /// R-06, R-19: a refresh, and a lock or a new password, at once.
 #[tokio::test]
 async fn a_refresh_meets_the_end_of_everything() {
-    a_refresh_meets_the_end(true).await;
+    a_refresh_meets_the_end(Ends::Everything).await;
 }
 
 /// A front-channel answer holds its session, gives a token under a pairwise subject, and puts its client among those to tell.
-async fn an_answer_meets_the_end(everything: bool) {
+async fn an_answer_meets_the_end(ends: Ends) {
     let world = signed_in().await;
     let (begun, go_on): ((Sender<()>, Receiver<()>), (Sender<()>, Receiver<()>)) = (channel(), channel());
     let (told, wait, store) = (begun.0, go_on.1, world.store().clone());
@@ -176,7 +196,7 @@ async fn an_answer_meets_the_end(everything: bool) {
         done.await
     });
     heard(begun.1).await;
-    let ending = end(&world, everything);
+    let ending = end(&world, ends);
     somebody_waits(&world).await;
     go_on.0.send(()).unwrap();
     answer.await.unwrap().expect("an answer");
@@ -188,11 +208,94 @@ async fn an_answer_meets_the_end(everything: bool) {
 /// L2, T6: what is given at the moment of a sign-out ends with it, and its client is told.
 #[tokio::test]
 async fn an_answer_meets_a_sign_out() {
-    an_answer_meets_the_end(false).await;
+    an_answer_meets_the_end(Ends::SignOut).await;
 }
 
 /// L2, R-19: what is given at the moment everything ends, ends with it, and its client is told.
 #[tokio::test]
 async fn an_answer_meets_the_end_of_everything() {
-    an_answer_meets_the_end(true).await;
+    an_answer_meets_the_end(Ends::Everything).await;
+}
+
+/// A7, L2: the same where somebody else signs in in the browser.
+#[tokio::test]
+async fn a_refresh_meets_another_sign_in() {
+    a_refresh_meets_the_end(Ends::AnotherSignIn).await;
+}
+
+/// A7, L2: the same where somebody else signs in in the browser.
+#[tokio::test]
+async fn an_answer_meets_another_sign_in() {
+    an_answer_meets_the_end(Ends::AnotherSignIn).await;
+}
+
+/// A sign-in as it is written: the account as it stands, then, after `between`, the session. Answers whether that is alive.
+async fn signs_in(world: &World, second: i64, between: impl FnOnce() + Send + 'static) -> bool {
+    let now = start() + Duration::seconds(second);
+    let done = world.store().transaction(move |tx| {
+        let (credential, _) = tx.credential_again(UserId(id(USER)), None, now)?.expect("the account");
+        between();
+        let session = NewSession {
+            id: NewSessionId(Uuid::from_u128(u128::from(second.unsigned_abs()) + 100)),
+            handle: *Digest::of(&second.to_be_bytes()).as_bytes(),
+            user: credential.user,
+            generation: credential.generation,
+            state: SessionState::Full,
+            auth_time: now,
+            acr: "1".to_owned(),
+            amr: Vec::new(),
+            idle_expires: now + Duration::hours(1),
+            expires: now + Duration::hours(1),
+        };
+        let change = signet_identity::Change::StartSession(Box::new(session));
+        assert!(tx.apply(vec![change], &mut Turn::new(now, [6; 32]), &Origin::system())?.is_ok());
+        Ok(())
+    });
+    done.await.unwrap();
+    let handle = Digest::of(&second.to_be_bytes());
+    world.store().transaction(move |tx| Ok(tx.session(&handle, now, now)?.is_some())).await.unwrap()
+}
+
+/// R-19: who proved who they are before everything ended is not signed in after it, and who did so after it is, wherever the
+/// clocks of the nodes stand.
+#[tokio::test]
+async fn generations_and_not_clocks_tell_what_ended() {
+    let world = signed_in().await;
+    assert!(signs_in(&world, 1, || {}).await);
+    // The end is at the fifth second; this node's clock is a minute ahead.
+    let (begun, go_on): ((Sender<()>, Receiver<()>), (Sender<()>, Receiver<()>)) = (channel(), channel());
+    let (told, wait) = (begun.0, go_on.1);
+    let meets = signs_in(&world, 65, move || {
+        told.send(()).expect("the test");
+        wait.recv().expect("the test");
+    });
+    let ends = async {
+        heard(begun.1).await;
+        end(&world, Ends::Everything).await.unwrap().expect("an end");
+        go_on.0.send(()).unwrap();
+    };
+    assert!(!tokio::join!(meets, ends).0, "it was proven before");
+    assert!(signs_in(&world, 2, || {}).await, "it was proven after, by a clock that is behind");
+
+    // The same for what hangs on no session, and what an older version wrote.
+    let client = ClientKey(world.number("SELECT id AS n FROM clients").await);
+    for (generation, second, over) in [("0", 65, true), ("1", 2, false), ("NULL", 65, false), ("NULL", 2, true)] {
+        let auth_time = start() + Duration::seconds(second);
+        let token = Digest::of(format!("{generation} {second}").as_bytes());
+        let hash: String = token.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        world
+            .change(&format!(
+                "{};
+                 UPDATE grants SET offline = true, revoked_at = NULL, auth_time = '{auth_time}', generation = {generation}
+                 WHERE id = '{LATER}';
+                 INSERT INTO refresh_tokens (realm_id, hash, grant_id, client_key, issued_at, expires_at)
+                 SELECT realm_id, '\\x{hash}', id, client_key, auth_time, ends_at FROM grants WHERE id = '{LATER}'",
+                format_args!("DELETE FROM grants WHERE id = '{LATER}'; {} WHERE sessions.id = '{SESSION}'", grant(LATER))
+            ))
+            .await;
+        let now = start() + Duration::seconds(70);
+        let loaded = world.store().transaction(move |tx| tx.load_refresh(&token, client, now)).await;
+        assert_eq!(loaded.unwrap().expect("the token").session_over, over, "{generation} {second}");
+    }
+    world.end().await;
 }

@@ -269,6 +269,7 @@ fn issue(
         refresh_until: None,
         at: now,
         grant,
+        generation: session.account.generation,
     };
     let mut issue = issue.for_response_type(asked, code);
     if let Some(person) = &facts.person {

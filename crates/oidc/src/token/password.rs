@@ -119,7 +119,8 @@ pub fn decide(
     let issue = issue.with_person(client, &grant, &person);
     let event = Event::of_grant(EventKind::PasswordGranted, EventResult::Success, &grant);
     let refresh_until = refresh.as_ref().map(|(new, _)| new.expires);
-    let new = NewGrant { grant, code: None, access_until: Some(access_until), refresh_until, at: now };
+    let generation = account.generation;
+    let new = NewGrant { grant, generation, code: None, access_until: Some(access_until), refresh_until, at: now };
     let mut changes = vec![Change::IssueGrant(Box::new(new))];
     let refresh = refresh.map(|(new, token)| {
         changes.push(Change::IssueRefresh(new));

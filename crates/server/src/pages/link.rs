@@ -71,6 +71,8 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
             Ok(handle) => {
                 let mut response = see_other("/");
                 app.cookies.signed_in(&mut response, &handle);
+                // The session of somebody else may have ended by it.
+                app.deliveries.wake();
                 Ok(response)
             }
             Err(refused) => show(&app, &http, Some(refused.to_string())),
@@ -99,6 +101,7 @@ async fn sign_in(
                 Some(user) => tx.credential_again(user, previous, now)?,
                 None => None,
             };
+            let generation = again.as_ref().map_or(0, |(credential, _)| credential.generation);
             let previous = again.and_then(|(_, previous)| previous);
             let handle = turn.secret();
             let step = user.map(|user: UserId| next_step(user, Enrolment::None, &[Amr::Link]));
@@ -112,6 +115,7 @@ async fn sign_in(
                 now,
                 idle_expires: now + policy.session_idle,
                 expires: now + policy.session_absolute,
+                generation,
                 acr: acr.as_str(),
                 amr: amr.iter().map(|method| method.as_str().to_owned()).collect(),
             };

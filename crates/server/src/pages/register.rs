@@ -117,6 +117,8 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
                 let next = held.as_ref().map_or_else(|| "/".to_owned(), |held| held.href("/continue"));
                 let mut response = see_other(&next);
                 app.cookies.signed_in(&mut response, &handle);
+                // The session of somebody else may have ended by it.
+                app.deliveries.wake();
                 Ok(response)
             }
             Err(problems) => {
@@ -175,6 +177,8 @@ async fn create(
                 id: SessionId(turn.uuid()),
                 handle: *handle.digest().as_bytes(),
                 user: user.id,
+                // Nothing of a new account was ever ended.
+                generation: 0,
                 state: SessionState::Full,
                 auth_time: now,
                 acr: Acr::Single.as_str().to_owned(),
@@ -193,6 +197,7 @@ async fn create(
             if let Some(previous) = previous {
                 // Whoever was signed in in this browser is not the person who just registered.
                 if let Some(session) = tx.session(&previous.digest(), now, now)? {
+                    tx.lock_session(session.id)?;
                     changes.push(Change::EndSession { session: SessionId(session.id.0), at: now });
                 }
             }

@@ -87,6 +87,8 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
                 let next = held.as_ref().map_or_else(|| "/".to_owned(), |held| held.href("/continue"));
                 let mut response = see_other(&next);
                 app.cookies.signed_in(&mut response, &handle);
+                // The session of somebody else may have ended by it.
+                app.deliveries.wake();
                 Ok(response)
             }
             Err(refused) => {
@@ -117,9 +119,9 @@ async fn sign_in(
         .store
         .transaction(move |tx| {
             let now = turn.now();
-            let (account, previous) = match tx.credential_again(tried.user(), previous, now)? {
-                Some((again, previous)) => (Some(tried.account(&again)), previous),
-                None => (None, None),
+            let (account, previous, generation) = match tx.credential_again(tried.user(), previous, now)? {
+                Some((again, previous)) => (Some(tried.account(&again)), previous, again.generation),
+                None => (None, None, 0),
             };
             let handle = turn.secret();
             let reached = tried.reached();
@@ -129,6 +131,7 @@ async fn sign_in(
                 now,
                 idle_expires: now + policy.session_idle,
                 expires: now + policy.session_absolute,
+                generation,
                 acr: reached.acr.as_str(),
                 amr: reached.amr.iter().map(|method| method.as_str().to_owned()).collect(),
             };
