@@ -34,17 +34,21 @@ pub fn map() -> Vec<Service> {
     let mut map = vec![
         // Pages.
         page("/", strict, [get(home::get).public()]),
-        page("/signin", interaction, [get(signin::get).public(), post(signin::post).public().writes(SIGN_IN)]),
+        page("/signin", Headers::APPLICATION, [get(signin::get).public(), post(signin::post).public().writes(SIGN_IN)]),
         page(
             "/signin/link",
             Headers::SCRIPT,
             [get(link::get).public(), post(link::post).public().writes(LINK).body_limit(FEW)],
         ),
         page("/assets/link.js", strict, [get(link::script).public()]),
-        page("/register", interaction, [get(register::get).public(), post(register::post).public().writes(REGISTER)]),
+        page(
+            "/register",
+            Headers::APPLICATION,
+            [get(register::get).public(), post(register::post).public().writes(REGISTER)],
+        ),
         page(
             "/consent",
-            Headers::CONSENT,
+            Headers::APPLICATION,
             [get(consent::get).session(), post(consent::post).session().writes(CONSENT).body_limit(FORM)],
         ),
         page("/no-access", interaction, [get(no_access::get).session(), post(no_access::post).session()]),

@@ -204,6 +204,23 @@ impl Tx<'_> {
         rows.into_iter().map(|row| Ok(row.into_record(self.sealer)?.client)).collect()
     }
 
+    /// The client that registered itself the longest ago, before a moment, and was never used since; locked. Those that
+    /// another transaction is at are left out. One statement.
+    pub(crate) fn never_used_client(&mut self, before: DateTime<Utc>) -> Result<Option<Client>, StoreError> {
+        let row: Option<ClientRow> = clients::table
+            .filter(clients::realm_id.eq(self.realm.0))
+            .filter(clients::source.eq(DYNAMIC))
+            .filter(clients::last_used_at.eq(clients::created_at.nullable()))
+            .filter(clients::last_used_at.lt(before))
+            .order(clients::last_used_at)
+            .select(ClientRow::as_select())
+            .for_update()
+            .skip_locked()
+            .first(self.conn)
+            .optional()?;
+        row.map(|row| Ok(row.into_record(self.sealer)?.client)).transpose()
+    }
+
     /// Notes that a client is in use, where that was not noted in the last hour. One statement.
     pub fn note_client_use(&mut self, client: ClientKey, now: DateTime<Utc>) -> Result<(), StoreError> {
         let mine = clients::table

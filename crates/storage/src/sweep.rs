@@ -2,12 +2,12 @@
 
 mod days;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::{
     RunQueryDsl,
     sql_types::{Bool, Int8, Timestamptz},
 };
-use signet_oidc::{Turn, change::EventKind};
+use signet_oidc::{Turn, change::EventKind, client::Client};
 
 use crate::{error::StoreError, store::Tx};
 
@@ -16,6 +16,9 @@ pub const BATCH: usize = 200;
 
 /// The most clients that go in one transaction, each with what it was given and its audit row.
 pub const CLIENTS: i64 = 20;
+
+/// So long a client that was never used keeps its place in any case.
+const NEVER_USED: TimeDelta = TimeDelta::hours(1);
 
 /// What is swept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,10 +129,22 @@ impl Tx<'_> {
         }
         let gone = self.unused_clients(unused_since, CLIENTS)?;
         for client in &gone {
-            self.delete_client(client, turn.now())?;
-            let event = EventKind::ClientRegistrationExpired;
-            self.audit_own((event.as_str(), event.outcome()), format!("client:{}", client.id), turn)?;
+            self.expire_client(client, turn)?;
         }
         Ok(gone.len())
+    }
+
+    /// Makes room for a client that registers itself: the one that did so the longest ago, an hour at least, and was never
+    /// used goes. Answers whether there was one.
+    pub fn make_room_for_client(&mut self, turn: &mut Turn) -> Result<bool, StoreError> {
+        let Some(client) = self.never_used_client(turn.now() - NEVER_USED)? else { return Ok(false) };
+        self.expire_client(&client, turn)?;
+        Ok(true)
+    }
+
+    fn expire_client(&mut self, client: &Client, turn: &mut Turn) -> Result<(), StoreError> {
+        self.delete_client(client, turn.now())?;
+        let event = EventKind::ClientRegistrationExpired;
+        self.audit_own((event.as_str(), event.outcome()), format!("client:{}", client.id), turn)
     }
 }

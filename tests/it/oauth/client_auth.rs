@@ -276,6 +276,16 @@ async fn keys_at_an_address_may_change() {
     target.withdraw("/jwks");
     accepted(&signet, &new.assertion(&signet, &client, json!({})), "what was read serves on").await;
 
+    // A key that was replaced without a new name.
+    let (first, second) = (Signer::new("ES256", "same"), Signer::new("ES256", "same"));
+    target.serve("/same", &signer::set(&[&first]));
+    let same = signet.client(service("private_key_jwt", json!({ "jwks_uri": target.url("/same") }))).await;
+    accepted(&signet, &first.assertion(&signet, &same, json!({})), "the first of the name").await;
+    target.serve("/same", &signer::set(&[&second]));
+    accepted(&signet, &second.assertion(&signet, &same, json!({})), "the second of the name").await;
+    refused(&signet, &first.assertion(&signet, &same, json!({})), "the first is gone").await;
+    assert_eq!(target.asked("/same"), 2);
+
     let away = signet.client(service("private_key_jwt", json!({ "jwks_uri": target.url("/nothing") }))).await;
     for _ in 0..3 {
         refused(&signet, &new.assertion(&signet, &away, json!({})), "no keys there").await;

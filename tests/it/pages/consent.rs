@@ -126,8 +126,8 @@ async fn a_client_withdrawn_meanwhile_gets_nothing() {
     assert!(refused.body.contains("interaction_invalid"), "{}", refused.body);
 }
 
-/// A16, O2: the page shows name, picture, policy and terms of the application; pictures of that one origin are allowed
-/// there, and nowhere else.
+/// A16, R4, O2: the page shows name, picture, policy and terms of the application, as those of sign-in and registration on
+/// the way there do; pictures of that one origin are allowed there, and nowhere else.
 #[tokio::test]
 async fn the_application_is_shown_with_picture_policy_and_terms() {
     let scene = Scene::start().await;
@@ -144,14 +144,24 @@ async fn the_application_is_shown_with_picture_policy_and_terms() {
         page.body.contains("<img").then_some(page)
     })
     .await;
-    assert!(policy(&page).contains("img-src 'self' data: https://cdn.example:8443;"), "{}", policy(&page));
-    for expected in [
-        "src=\"https://cdn.example:8443/a/logo.png?size=1\" alt=\"\"",
-        "referrerpolicy=\"no-referrer\"",
-        "<a href=\"https://app.example/privacy\" rel=\"noopener noreferrer\">",
-        "<a href=\"https://app.example/terms\" rel=\"noopener noreferrer\">",
-    ] {
-        assert!(page.body.contains(expected), "{expected}\n{}", page.body);
+    let mut fresh = scene.browser();
+    let signin = fresh.get(scene.request().url(&scene.signet)).await.page();
+    let form = signin.form(&["password"]).expect("the form").with(&[("username", "ada"), ("password", "wrong")]);
+    let again = fresh.send(form).await.page();
+    let register = fresh.get(signin.url.as_str().replace("/signin?", "/register?")).await.page();
+    let form = register.form(&["email"]).expect("the form").with(&[("username", "-")]);
+    let corrected = fresh.send(form).await.page();
+    assert_eq!((again.status.as_u16(), corrected.status.as_u16()), (401, 422));
+    for page in [page, signin, again, register, corrected] {
+        assert!(policy(&page).contains("img-src 'self' data: https://cdn.example:8443;"), "{}", policy(&page));
+        for expected in [
+            "src=\"https://cdn.example:8443/a/logo.png?size=1\" alt=\"\"",
+            "referrerpolicy=\"no-referrer\"",
+            "<a href=\"https://app.example/privacy\" rel=\"noopener noreferrer\">",
+            "<a href=\"https://app.example/terms\" rel=\"noopener noreferrer\">",
+        ] {
+            assert!(page.body.contains(expected), "{expected}\n{}", page.body);
+        }
     }
     for path in ["/", "/signin", "/account/applications"] {
         let page = browser.get(path).await.page();

@@ -69,7 +69,7 @@ pub fn headers(answer: &Response, line: &Value, what: &str) {
     assert!(policy.contains("default-src 'none'") && policy.contains(ancestors), "{what}: {policy}");
     assert!(!policy.contains("unsafe-eval") && !policy.contains("script-src 'unsafe-inline'"), "{what}: {policy}");
     let csp = declared["csp"].as_str().expect("a policy");
-    let leads_on = ["interaction", "consent", "logout"].contains(&csp);
+    let leads_on = ["interaction", "application", "logout"].contains(&csp);
     assert_eq!(policy.contains("form-action 'self'"), !leads_on && !framed, "{what}: {policy}");
     assert_eq!(policy.contains("script-src"), csp != "strict" && !leads_on, "{what}: {policy}");
     let cors = declared["cors"] == true;

@@ -6,7 +6,9 @@ use url::Url;
 
 use super::{dynamic, language, refusal};
 use crate::{
-    client::{ApplicationType, ClientMetadata, GRANT_CODE, GRANT_REFRESH, RESPONSE_TYPES, ResponseType},
+    client::{
+        ApplicationType, ClientMetadata, GRANT_CODE, GRANT_IMPLICIT, GRANT_REFRESH, RESPONSE_TYPES, ResponseType,
+    },
     error::OAuthError,
     scope::{OFFLINE_ACCESS, STANDARD, Scopes},
     secret::Secret,
@@ -117,7 +119,8 @@ impl Identity {
     }
 }
 
-/// RFC 7591 §2.1: grant and response types agree; one that is left out follows from the other.
+/// RFC 7591 §2.1: grant and response types agree; response types that are left out are `code` where there is a grant for it,
+/// and grant types follow from the response types. The implicit grant without a response type for it is not kept.
 fn flows(
     grants: Option<Vec<String>>,
     responses: Option<Vec<String>>,
@@ -131,12 +134,16 @@ fn flows(
     let responses: Option<Vec<ResponseType>> =
         responses.map(|names| names.iter().map(read).collect::<Result<_, _>>()).transpose()?;
     Ok(match (grants, responses) {
-        (Some(grants), Some(responses)) => (grants, responses),
+        (Some(grants), Some(responses)) => (without_unused_implicit(grants, &responses), responses),
         (None, None) => (vec![GRANT_CODE.to_owned()], vec![ResponseType::CODE]),
         (Some(grants), None) => {
             let has = |grant: &str| grants.iter().any(|given| given == grant);
-            let responses = RESPONSE_TYPES.into_iter().filter(|one| one.grant_types().all(has)).collect();
-            (grants, responses)
+            let responses: Vec<ResponseType> = if has(GRANT_CODE) {
+                vec![ResponseType::CODE]
+            } else {
+                RESPONSE_TYPES.into_iter().filter(|one| one.grant_types().all(has)).collect()
+            };
+            (without_unused_implicit(grants, &responses), responses)
         }
         (None, Some(responses)) => {
             let mut grants: Vec<String> = Vec::new();
@@ -148,6 +155,15 @@ fn flows(
             (grants, responses)
         }
     })
+}
+
+/// RFC 7591 §3.2.1: beside the grant for codes, that for the front channel is left out where nothing asks for it.
+fn without_unused_implicit(mut grants: Vec<String>, responses: &[ResponseType]) -> Vec<String> {
+    let used = responses.iter().flat_map(|one| one.grant_types()).any(|needed| needed == GRANT_IMPLICIT);
+    if !used && grants.iter().any(|grant| grant == GRANT_CODE) {
+        grants.retain(|grant| grant != GRANT_IMPLICIT);
+    }
+    grants
 }
 
 /// Protocol R2: the standard scopes, `offline_access` with the refresh grant alone.
@@ -173,6 +189,11 @@ fn named_by(redirect_uris: &[String]) -> String {
 
 /// What is kept beside the members above: those of [`ClientMetadata`], and names for people in further languages.
 fn further(sent: Sent) -> Result<Map<String, Value>, OAuthError> {
+    // OIDC Registration §2: request objects are read as they are signed.
+    const NOT_SERVED: [&str; 2] = ["request_object_encryption_alg", "request_object_encryption_enc"];
+    if let Some(name) = NOT_SERVED.into_iter().find(|name| sent.0.contains_key(*name)) {
+        return Err(refusal(name, &format!("{name}: encrypted request objects are not taken here; leave it out")));
+    }
     let (mut members, mut localized) = (Map::new(), Map::new());
     for (name, value) in sent.0 {
         if language::split(&name).is_some() {

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     app::App,
     call::RequestId,
-    pages::{consent::ShowsLogo, deliver::PostsItself, signed_out::ShowsFrames},
+    pages::{deliver::PostsItself, said::ShowsLogo, signed_out::ShowsFrames},
 };
 
 /// Sent with every answer.
@@ -57,7 +57,7 @@ impl Csp {
     fn policy(self) -> &'static str {
         match self {
             Self::Strict => CSP,
-            Self::Interaction | Self::Consent | Self::Logout => CSP_INTERACTION,
+            Self::Interaction | Self::Application | Self::Logout => CSP_INTERACTION,
             Self::Framed => CSP_FRAMED,
             Self::Script => CSP_SCRIPT,
             Self::Docs => CSP_DOCS,
@@ -99,8 +99,12 @@ pub async fn layer(
             let declared = response.request().extensions().get::<Declared>().map(|declared| declared.0);
             let declared = declared.unwrap_or(Headers::STRICT);
             let form = response.response().extensions().get::<PostsItself>().cloned().filter(|_| declared.posts);
-            let logo =
-                response.response().extensions().get::<ShowsLogo>().cloned().filter(|_| declared.csp == Csp::Consent);
+            let logo = response
+                .response()
+                .extensions()
+                .get::<ShowsLogo>()
+                .cloned()
+                .filter(|_| declared.csp == Csp::Application);
             let frames =
                 response.response().extensions().get::<ShowsFrames>().cloned().filter(|_| declared.csp == Csp::Logout);
             scene.complete(response.headers_mut(), declared);

@@ -188,7 +188,10 @@ impl App {
             return Ok(());
         }
         let key = address(http);
-        self.limits.take(Limit::Address, rates.address, key.clone())?;
+        // Applications that register themselves use up nothing of what people have behind the same address.
+        if limit != Limit::ClientRegistration {
+            self.limits.take(Limit::Address, rates.address, key.clone())?;
+        }
         self.limits.take(limit, limit.rate(rates), key)
     }
 

@@ -63,7 +63,7 @@ pub enum Csp {
     /// application.
     Interaction,
     /// The same, and where the page shows an application's picture, pictures of that one origin.
-    Consent,
+    Application,
     /// As strict, with a script file of ours.
     Script,
     /// The sign-out page: as [`Csp::Interaction`], and with the frames of the applications that are told, in their origins
@@ -98,8 +98,8 @@ impl Headers {
     pub const LOGOUT: Self = Self { csp: Csp::Logout, cors: false, popup: true, posts: false };
     /// The frame of session management.
     pub const FRAMED: Self = Self { csp: Csp::Framed, cors: false, popup: true, posts: false };
-    /// The consent page.
-    pub const CONSENT: Self = Self { csp: Csp::Consent, ..Self::INTERACTION };
+    /// Pages on the way into an application, which show what it says of itself.
+    pub const APPLICATION: Self = Self { csp: Csp::Application, ..Self::INTERACTION };
     /// The authorization endpoint, which shows errors and otherwise redirects.
     pub const POPUP: Self = Self { csp: Csp::Strict, cors: false, popup: true, posts: true };
     /// Protocol endpoints that scripts of applications call.

@@ -183,7 +183,15 @@ async fn authenticate(
         }
         _ => None,
     };
-    let (_, proof) = client_auth::verify(client.as_deref(), &credentials, expected, keys.as_deref())?;
+    let mut verified = client_auth::verify(client.as_deref(), &credentials, expected, keys.as_deref());
+    // OIDC Core §10.1.1: the key may have been replaced by one that is not told from it by name.
+    if verified.is_err()
+        && let (Some(client), Some(seen)) = (&client, &keys)
+        && let Some(keys) = app.key_sets.another(client, seen, Instant::now()).await
+    {
+        verified = client_auth::verify(Some(client), &credentials, expected, Some(&keys));
+    }
+    let (_, proof) = verified?;
     let client = client.ok_or_else(|| OAuthError::invalid_client("client authentication failed"))?;
     asked.authenticated = true;
     asked.proof = match proof {

@@ -73,7 +73,7 @@ async fn create(app: &App, http: &HttpRequest, payload: Payload) -> Result<Map<S
             None => None,
         };
         tx.take_turn_to_register()?;
-        if tx.count_registered_clients()? >= most {
+        if tx.count_registered_clients()? >= most && !tx.make_room_for_client(&mut turn)? {
             return Err(Abort::Refused(full()));
         }
         let record = tx.register_client(&client, &digest, &mut turn)?.ok_or_else(|| Abort::Refused(full()))?;

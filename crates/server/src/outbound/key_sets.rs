@@ -12,13 +12,13 @@ use arc_swap::ArcSwapOption;
 use moka::{policy::EvictionPolicy, sync::Cache};
 use signet_oidc::{
     ErrorCode, OAuthError,
-    client::Client,
+    client::{Client, ClientSource},
     jose::{
         Encryption, Recipient,
         jwks::{ClientKeys, JwksError},
     },
 };
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use url::Url;
 
 use super::{FetchError, Fetched, Outbound};
@@ -34,6 +34,11 @@ const REST: Duration = Duration::from_secs(30);
 /// Where it cannot be read again, a set serves on until it is this old.
 const KEPT: Duration = Duration::from_hours(24);
 
+/// Fetches at once for clients that registered themselves; the outbound fetches of a node are four times as many.
+const STRANGERS: usize = 16;
+/// One of them waits so long for its turn.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// No set is there; why is in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the client's key set cannot be read")]
@@ -48,10 +53,33 @@ enum Failure {
     Content(#[from] JwksError),
 }
 
+/// What a caller looks for in a set.
+#[derive(Clone, Copy)]
+enum Need<'a> {
+    /// Whatever is there.
+    Any,
+    /// This key.
+    Key(&'a str),
+    /// A set that is not this one, whose keys did not do.
+    Another(&'a Arc<ClientKeys>),
+}
+
+impl Need<'_> {
+    fn is_met(self, keys: &Arc<ClientKeys>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Key(kid) => keys.knows(kid),
+            Self::Another(seen) => !Arc::ptr_eq(seen, keys),
+        }
+    }
+}
+
 /// The sets.
 pub struct KeySets {
     outbound: Arc<Outbound>,
     entries: Cache<String, Arc<Entry>>,
+    /// Turns for clients that registered themselves: what they name leaves room for the others.
+    strangers: Arc<Semaphore>,
 }
 
 /// What is known of one address.
@@ -99,16 +127,27 @@ impl KeySets {
             .time_to_idle(FORGOTTEN)
             .eviction_policy(EvictionPolicy::lru())
             .build();
-        Self { outbound, entries }
+        Self { outbound, entries, strangers: Arc::new(Semaphore::new(STRANGERS)) }
     }
 
     /// The set of a client: as registered, or at its address; `kid` and `now` as in [`Self::keys`].
     pub async fn of(&self, client: &Client, kid: Option<&str>, now: Instant) -> Result<Arc<ClientKeys>, Unavailable> {
         match (&client.metadata.jwks, &client.metadata.jwks_uri) {
             (Some(set), _) => ClientKeys::from_value(set).map(Arc::new).map_err(|_| Unavailable),
-            (None, Some(uri)) => self.keys(uri, kid, now).await,
+            (None, Some(uri)) => {
+                let need = kid.map_or(Need::Any, Need::Key);
+                self.ask(uri, need, now, client.source == ClientSource::Dynamic).await
+            }
             (None, None) => Err(Unavailable),
         }
+    }
+
+    /// Another set than `seen` at the client's address, where there is one by now: a key may have been replaced without
+    /// a new name. Read at most as often as for a key that is not there.
+    pub async fn another(&self, client: &Client, seen: &Arc<ClientKeys>, now: Instant) -> Option<Arc<ClientKeys>> {
+        let uri = client.metadata.jwks_uri.as_ref().filter(|_| client.metadata.jwks.is_none())?;
+        let keys = self.ask(uri, Need::Another(seen), now, client.source == ClientSource::Dynamic).await.ok()?;
+        (!Arc::ptr_eq(seen, &keys)).then_some(keys)
     }
 
     /// What encrypts to a client, where something is to be encrypted: asked for before anything is spent, and with no
@@ -133,9 +172,20 @@ impl KeySets {
 
     /// The set at an address, read again where it is old or does not have the key named. It may lack that key still.
     /// `now` is the moment by this machine's monotonic clock.
-    pub async fn keys(&self, uri: &str, kid: Option<&str>, now: Instant) -> Result<Arc<ClientKeys>, Unavailable> {
+    #[cfg(test)]
+    async fn keys(&self, uri: &str, kid: Option<&str>, now: Instant) -> Result<Arc<ClientKeys>, Unavailable> {
+        self.ask(uri, kid.map_or(Need::Any, Need::Key), now, false).await
+    }
+
+    async fn ask(
+        &self,
+        uri: &str,
+        need: Need<'_>,
+        now: Instant,
+        stranger: bool,
+    ) -> Result<Arc<ClientKeys>, Unavailable> {
         let entry = self.entries.get_with_by_ref(uri, Arc::default);
-        if let Some(mut landing) = self.board(&entry, uri, kid, now) {
+        if let Some(mut landing) = self.board(&entry, (uri, stranger), need, now) {
             // An error is the end as well: what did not land is not there.
             let _ = landing.changed().await;
         }
@@ -144,9 +194,15 @@ impl KeySets {
     }
 
     /// The end of the fetch to wait for, if there is one to wait for; begun where needed.
-    fn board(&self, entry: &Arc<Entry>, uri: &str, kid: Option<&str>, now: Instant) -> Option<watch::Receiver<()>> {
+    fn board(
+        &self,
+        entry: &Arc<Entry>,
+        (uri, stranger): (&str, bool),
+        need: Need<'_>,
+        now: Instant,
+    ) -> Option<watch::Receiver<()>> {
         let mut flight = entry.flight();
-        match flight.step(entry.held.load().as_ref(), kid, now) {
+        match flight.step(entry.held.load().as_ref(), need, now) {
             Step::Serve => return None,
             Step::Await(landing) => return Some(landing),
             Step::Read => {}
@@ -155,8 +211,15 @@ impl KeySets {
         let (landed, landing) = watch::channel(());
         flight.landing = Some(landing.clone());
         let (outbound, entry, uri) = (Arc::clone(&self.outbound), Arc::clone(entry), uri.to_owned());
+        let strangers = stranger.then(|| Arc::clone(&self.strangers));
         tokio::spawn(async move {
-            let result = read(&outbound, &uri).await;
+            let result = match strangers {
+                None => read(&outbound, &uri).await,
+                Some(turns) => match tokio::time::timeout(PATIENCE, turns.acquire()).await {
+                    Ok(_turn) => read(&outbound, &uri).await,
+                    Err(_) => Err(FetchError::Busy.into()),
+                },
+            };
             entry.land(&uri, result, now);
             drop(landed);
         });
@@ -184,7 +247,10 @@ impl Entry {
                 self.held.store(Some(Arc::new(Held { keys: Arc::new(keys), since: begun, fresh })));
             }
             Err(error) => {
-                flight.failed = Some(begun);
+                // What had to wait for a turn of ours was not tried.
+                if !matches!(error, Failure::Fetch(FetchError::Busy)) {
+                    flight.failed = Some(begun);
+                }
                 let host = Url::parse(uri).ok().and_then(|url| url.host_str().map(str::to_owned));
                 tracing::warn!(host, %error, "a client's key set was not read");
             }
@@ -204,11 +270,11 @@ impl Flight {
         self.landing.clone().filter(|landing| landing.has_changed().is_ok())
     }
 
-    fn step(&self, held: Option<&Arc<Held>>, kid: Option<&str>, now: Instant) -> Step {
+    fn step(&self, held: Option<&Arc<Held>>, need: Need<'_>, now: Instant) -> Step {
         let recently = |at: Option<Instant>| at.is_some_and(|at| now.saturating_duration_since(at) < REST);
         let held = held.filter(|held| held.age(now) <= KEPT);
         let old = held.is_none_or(|held| held.age(now) >= held.fresh);
-        let lacking = held.is_some_and(|held| kid.is_some_and(|kid| !held.keys.knows(kid)));
+        let lacking = held.is_some_and(|held| !need.is_met(&held.keys));
         if !old && !lacking {
             Step::Serve
         } else if let Some(landing) = self.under_way() {

@@ -4,13 +4,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
-use signet_oidc::{
-    client::{ClientSource, has_plain_host},
-    consent::Consented,
-    interaction::Refusal,
-    scope,
-    subject::Session,
-};
+use signet_oidc::{client::ClientSource, consent::Consented, interaction::Refusal, scope, subject::Session};
 use signet_rbac::Permission;
 use signet_storage::resources::Resource;
 use url::Url;
@@ -18,6 +12,7 @@ use url::Url;
 use super::{
     PageError, answer, html,
     interact::{self, Decision, Held},
+    said::{said, with_logo},
     see_other, sign_in,
     view::{Consent, Page, ScopeLine},
 };
@@ -44,32 +39,11 @@ pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRes
         let Some((session, apis)) = found else { return Ok(sign_in(&app, &http, &held.href("/signin"))) };
         let Some(browser) = app.cookies.browser(&http) else { return Err(Refusal::OtherBrowser.into()) };
         let token = Decision::Allow.token(&app.csrf_key, &browser, &held.interaction, &session);
-        let mut response = html(&view(&app, &held, (&session, &apis), token))?;
-        if let Some((_, origin)) = logo(&held) {
-            response.extensions_mut().insert(ShowsLogo { origin });
-        }
-        Ok(response)
+        let view = view(&app, &held, (&session, &apis), token);
+        Ok(with_logo(html(&view)?, &view.said))
     };
     let result: Result<HttpResponse, PageError> = result.await;
     answer(result, &app, &http)
-}
-
-/// Left in an answer that shows an application's picture: its policy allows pictures of that origin.
-#[derive(Debug, Clone)]
-pub struct ShowsLogo {
-    /// RFC 6454 §6.2: scheme, host and port.
-    pub origin: String,
-}
-
-/// The address of an application's picture, and its origin.
-fn logo(held: &Held) -> Option<(String, String)> {
-    let url = web_address(held.said("logo_uri"))?;
-    Some((url.as_str().to_owned(), url.origin().ascii_serialization()))
-}
-
-/// An address that a browser can be sent to: nothing but the web.
-fn web_address(given: Option<&str>) -> Option<Url> {
-    Url::parse(given?).ok().filter(|url| ["http", "https"].contains(&url.scheme()) && has_plain_host(url))
 }
 
 fn view(app: &App, held: &Held, (session, apis): (&Session, &[Resource]), csrf: String) -> Consent {
@@ -90,9 +64,7 @@ fn view(app: &App, held: &Held, (session, apis): (&Session, &[Resource]), csrf: 
         account: session.username.clone(),
         scopes: allowed(&Consented::asked_by(&held.interaction.request, &held.client), administers, apis),
         switch_href: held.href("/signin"),
-        logo_src: logo(held).map(|(src, _)| src),
-        policy_href: web_address(held.said("policy_uri")).map(String::from),
-        tos_href: web_address(held.said("tos_uri")).map(String::from),
+        said: said(held),
     }
 }
 

@@ -9,6 +9,7 @@ pub mod language;
 pub mod link;
 pub mod no_access;
 pub mod register;
+pub mod said;
 pub mod select_account;
 pub mod signed_out;
 pub mod signin;

@@ -18,6 +18,7 @@ use signet_storage::Apply;
 use super::{
     PageError, answer, html, html_status,
     interact::{self, Held, PARAMETER, href},
+    said::{said, with_logo},
     see_other,
     signin::browser,
     view::{FieldError, Page, Register},
@@ -59,7 +60,8 @@ pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRes
         let params = call::read(&http, payload).await?.params;
         let held = interact::open(&app, &http, &params).await?;
         let (browser, fresh) = browser(&app, &http)?;
-        let mut response = html(&view(&app, held.as_ref(), &browser))?;
+        let view = view(&app, held.as_ref(), &browser);
+        let mut response = with_logo(html(&view)?, &view.said);
         if fresh {
             let _ = response.add_cookie(&app.cookies.set_browser(&browser));
         }
@@ -77,6 +79,7 @@ fn view(app: &App, held: Option<&Held>, browser: &Secret) -> Register {
         signin_href: href("/signin", &sealed),
         interaction: sealed,
         client_name: held.map(Held::client_name),
+        said: held.map(said).unwrap_or_default(),
         username: String::new(),
         email: String::new(),
         errors: Vec::new(),
@@ -127,7 +130,7 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
                 view.username = field("username");
                 view.email = field("email");
                 view.errors = problems.into_iter().map(field_error).collect();
-                Ok(html_status(&view, 422))
+                Ok(with_logo(html_status(&view, 422), &view.said))
             }
         }
     };

@@ -14,6 +14,7 @@ use signet_storage::Apply;
 use super::{
     PageError, answer, html, html_status,
     interact::{self, Held, PARAMETER, href},
+    said::{said, with_logo},
     see_other,
     view::{Page, SignIn},
 };
@@ -34,7 +35,7 @@ pub async fn get(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRes
         let hint = held.as_ref().and_then(|held| held.interaction.request.login_hint.clone());
         let (browser, fresh) = browser(&app, &http)?;
         let view = view(&app, held.as_ref(), &browser, hint.unwrap_or_default());
-        let mut response = html(&view)?;
+        let mut response = with_logo(html(&view)?, &view.said);
         if fresh {
             let _ = response.add_cookie(&app.cookies.set_browser(&browser));
         }
@@ -60,6 +61,7 @@ fn view(app: &App, held: Option<&Held>, browser: &Secret, username: String) -> S
         register_href: app.realm().registration_open.then(|| href("/register", &sealed)),
         interaction: sealed,
         client_name: held.map(Held::client_name),
+        said: held.map(said).unwrap_or_default(),
         username,
         error: None,
         notice: held
@@ -95,7 +97,7 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
                 let (browser, _) = browser(&app, &http)?;
                 let mut view = view(&app, held.as_ref(), &browser, typed);
                 view.error = Some(refused.to_string());
-                Ok(html_status(&view, 401))
+                Ok(with_logo(html_status(&view, 401), &view.said))
             }
         }
     };

@@ -49,6 +49,17 @@ pub struct FieldError {
     pub message: String,
 }
 
+/// What an application says of itself to people.
+#[derive(Clone, Debug, Default)]
+pub struct Said {
+    /// Where its picture is.
+    pub logo_src: Option<String>,
+    /// Where it says what it does with what it learns.
+    pub policy_href: Option<String>,
+    /// Where its terms are.
+    pub tos_href: Option<String>,
+}
+
 /// Sign-in: posts `username` and `password` to `/signin`.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "signin.html")]
@@ -61,6 +72,8 @@ pub struct SignIn {
     pub interaction: String,
     /// Name of the application that asks, if one does.
     pub client_name: Option<String>,
+    /// What it says of itself.
+    pub said: Said,
     /// What was typed before, or a login hint.
     pub username: String,
     /// Why the last try was refused.
@@ -95,6 +108,8 @@ pub struct Register {
     pub interaction: String,
     /// Name of the application that asks, if one does.
     pub client_name: Option<String>,
+    /// What it says of itself.
+    pub said: Said,
     /// What was typed before.
     pub username: String,
     /// What was typed before.
@@ -143,12 +158,8 @@ pub struct Consent {
     pub scopes: Vec<ScopeLine>,
     /// Where to sign in as somebody else.
     pub switch_href: String,
-    /// Where its picture is.
-    pub logo_src: Option<String>,
-    /// Where it says what it does with what it learns.
-    pub policy_href: Option<String>,
-    /// Where its terms are.
-    pub tos_href: Option<String>,
+    /// What the application says of itself.
+    pub said: Said,
 }
 
 /// One scope on the consent page.

@@ -104,6 +104,16 @@ async fn wrong_tokens_are_limited() {
     }
     assert_eq!(manage_own(&signet, "GET", &own, None).await.status(), 429, "who knows it waits too");
     assert_eq!(manage_own(&signet, "GET", &other, None).await.status(), 200);
+    // Whatever they name, tries at nobody count together, as do those without a token; who is right passes.
+    let rows = "audit WHERE event = 'client_registration.refused'";
+    for status in [401, 401, 401, 429] {
+        let answer = manage(&signet, "GET", &flow::random(), &flow::random(), None).await;
+        assert_eq!(answer.status().as_u16(), status);
+    }
+    let bare = signet.http().get(signet.url("/oauth/register/x")).send().await.expect("an answer");
+    assert_eq!(bare.status(), 429);
+    assert_eq!(manage_own(&signet, "GET", &other, None).await.status(), 200);
+    eventually(PATIENCE, "what was refused is recorded", async || (count(&signet, rows) == 6).then_some(())).await;
 
     // Registrations have a rate of their own, which changes count with.
     let body = sent_back(&other, &json!({ "client_name": "B" }));

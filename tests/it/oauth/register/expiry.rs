@@ -37,6 +37,23 @@ async fn their_number_is_bounded() {
     assert_eq!(manage_own(&signet, "DELETE", &made[0], None).await.status(), 204);
     registered(&signet, &application()).await;
     assert_eq!(register(&signet, &application()).await.status(), 503);
+
+    // Whoever was never used makes room after an hour, the oldest first; whoever was used does not.
+    let aged = "UPDATE clients SET created_at = created_at - interval '2 hours', \
+                last_used_at = last_used_at - interval '2 hours' WHERE source = 'dynamic'";
+    assert_eq!(change(&signet, aged), 3);
+    let used = flow::member(&made[1], "client_id");
+    let used = format!("UPDATE clients SET last_used_at = created_at + interval '1 second' WHERE client_id = '{used}'");
+    assert_eq!(change(&signet, &used), 1);
+    for _ in 0..2 {
+        registered(&signet, &application()).await;
+    }
+    assert_eq!(register(&signet, &application()).await.status(), 503);
+    assert_eq!(count(&signet, "clients WHERE source = 'dynamic'"), 3);
+    let statuses = [manage_own(&signet, "GET", &made[1], None), manage_own(&signet, "GET", &made[2], None)];
+    let [kept, gone] = statuses;
+    assert_eq!((kept.await.status().as_u16(), gone.await.status().as_u16()), (200, 401));
+    assert_eq!(count(&signet, "audit WHERE event = 'client_registration.expired' AND actor_kind = 'system'"), 2);
 }
 
 /// R-37: who is not used for as long as the settings say goes, with everything it was given, and that is recorded; who is

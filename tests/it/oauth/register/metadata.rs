@@ -148,7 +148,8 @@ async fn members_that_are_refused() {
     drop(key);
 }
 
-/// RFC 7591 §2.1: one of grant and response types that is left out follows from the other; contradictions are refused.
+/// RFC 7591 §2, §2.1: response types that are left out are `code` where there is a grant for it, grant types follow from the
+/// response types; the implicit grant is kept where something asks for it.
 #[tokio::test]
 async fn grant_and_response_types_agree() {
     let signet = open().await;
@@ -157,9 +158,11 @@ async fn grant_and_response_types_agree() {
         (Value::Null, Value::Null, (json!(["authorization_code"]), json!(["code"]))),
         (json!(["authorization_code"]), Value::Null, (json!(["authorization_code"]), json!(["code"]))),
         (json!(["implicit"]), Value::Null, (json!(["implicit"]), json!(["id_token", "id_token token"]))),
+        (json!(["authorization_code", "implicit"]), Value::Null, (json!(["authorization_code"]), json!(["code"]))),
+        (json!(["authorization_code", "implicit"]), json!(["code"]), (json!(["authorization_code"]), json!(["code"]))),
         (
             json!(["authorization_code", "implicit"]),
-            Value::Null,
+            json!(all),
             (json!(["authorization_code", "implicit"]), json!(all)),
         ),
         (json!(["client_credentials"]), Value::Null, (json!(["client_credentials"]), json!([]))),

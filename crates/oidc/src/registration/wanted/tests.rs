@@ -72,6 +72,8 @@ fn members_of_another_kind() {
         (json!({"token_endpoint_auth_method": false}), "token_endpoint_auth_method"),
         (json!({"post_logout_redirect_uris": "https://app.example/"}), "post_logout_redirect_uris"),
         (json!({"logo_uri#de": 1}), "logo_uri"),
+        (json!({"request_object_encryption_alg": "RSA-OAEP"}), "request_object_encryption_alg"),
+        (json!({"request_object_encryption_enc": "A128GCM"}), "request_object_encryption_enc"),
     ] {
         let error = read(body.clone()).unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidClientMetadata, "{body}");
@@ -97,6 +99,11 @@ fn flows_that_follow() {
         (json!({"response_types": ["code", "id_token token"]}), "authorization_code implicit | code, id_token token"),
         (json!({"response_types": ["token code"]}), "authorization_code implicit | code token"),
         (json!({"grant_types": ["implicit"], "response_types": ["code"]}), "implicit | code"),
+        (json!({"grant_types": ["authorization_code", "implicit"]}), "authorization_code | code"),
+        (
+            json!({"grant_types": ["implicit", "authorization_code"], "response_types": ["code"]}),
+            "authorization_code | code",
+        ),
     ] {
         assert_eq!(flows(body.clone()), expected, "{body}");
     }

@@ -98,9 +98,15 @@ async fn authenticate(
     path: &str,
     known: &mut Option<ClientKey>,
 ) -> Result<Holder, EndpointError> {
-    let token = bearer(http)?.ok_or(EndpointError::NoToken)?;
+    // Tries at no client that is there count together, whatever they name.
+    const NOBODY: &str = "registration";
+    let Some(token) = bearer(http)? else {
+        app.may_try(http, NOBODY).await?;
+        app.failed(http, NOBODY).await;
+        return Err(EndpointError::NoToken);
+    };
     let presented = token.digest();
-    let named = format!("registration {path}");
+    let named = format!("{NOBODY} {path}");
     app.may_try(http, &named).await?;
     let id = ClientId::parse(path);
     let wanted = id.clone();
@@ -114,7 +120,12 @@ async fn authenticate(
         // A look at the registration is no use of the client: else one who never signs anybody in held the place of others.
         (Some(id), Some(registered)) => Ok(Holder { id, token, registered }),
         _ => {
-            app.failed(http, &named).await;
+            if known.is_some() {
+                app.failed(http, &named).await;
+            } else {
+                app.may_try(http, NOBODY).await?;
+                app.failed(http, NOBODY).await;
+            }
             Err(invalid_token().into())
         }
     }

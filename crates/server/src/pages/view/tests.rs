@@ -78,6 +78,7 @@ fn hostile_pages() -> Vec<(&'static str, String)> {
                 page: page(),
                 csrf: h(),
                 interaction: h(),
+                said: Said { logo_src: None, policy_href: Some(h()), tos_href: Some(h()) },
                 client_name: Some(h()),
                 username: h(),
                 error: Some(h()),
@@ -92,6 +93,7 @@ fn hostile_pages() -> Vec<(&'static str, String)> {
                 page: page(),
                 csrf: h(),
                 interaction: h(),
+                said: Said { logo_src: None, policy_href: Some(h()), tos_href: Some(h()) },
                 client_name: Some(h()),
                 username: h(),
                 email: h(),
@@ -113,9 +115,7 @@ fn hostile_pages() -> Vec<(&'static str, String)> {
                 account: h(),
                 scopes: vec![ScopeLine { name: h(), description: h() }],
                 switch_href: h(),
-                logo_src: None,
-                policy_href: Some(h()),
-                tos_href: Some(h()),
+                said: Said { logo_src: None, policy_href: Some(h()), tos_href: Some(h()) },
             }
             .render(),
         ),
@@ -230,7 +230,9 @@ fn applications_are_links() {
 /// A16: an application's picture is one image that says nothing by itself; its address cannot leave the attribute.
 #[test]
 fn an_applications_picture() {
-    let page = Consent { logo_src: Some(h()), ..Consent::default() }.render().expect("a page");
+    let page = Consent { said: Said { logo_src: Some(h()), ..Said::default() }, ..Consent::default() }
+        .render()
+        .expect("a page");
     let html = Html::parse_document(&page);
     assert!(html.errors.is_empty(), "{:?}", html.errors);
     let images = elements(&html, "img");
