@@ -117,6 +117,11 @@ async fn somebody_waits(world: &World) {
     }
 }
 
+/// What one transaction tells the other.
+fn signal() -> (Sender<()>, Receiver<()>) {
+    channel()
+}
+
 async fn heard(told: Receiver<()>) {
     tokio::task::spawn_blocking(move || told.recv().expect("the other transaction")).await.unwrap();
 }
@@ -136,7 +141,7 @@ async fn ended_whole(world: World) {
 async fn a_refresh_meets_the_end(ends: Ends) {
     let world = signed_in().await;
     let client = ClientKey(world.number("SELECT id AS n FROM clients").await);
-    let (begun, go_on): ((Sender<()>, Receiver<()>), (Sender<()>, Receiver<()>)) = (channel(), channel());
+    let (begun, go_on) = (signal(), signal());
     let (told, wait, store) = (begun.0, go_on.1, world.store().clone());
     let refresh = tokio::spawn(async move {
         let token = Digest::of(b"r");
@@ -179,7 +184,7 @@ async fn a_refresh_meets_the_end_of_everything() {
 /// A front-channel answer holds its session, gives a token under a pairwise subject, and puts its client among those to tell.
 async fn an_answer_meets_the_end(ends: Ends) {
     let world = signed_in().await;
-    let (begun, go_on): ((Sender<()>, Receiver<()>), (Sender<()>, Receiver<()>)) = (channel(), channel());
+    let (begun, go_on) = (signal(), signal());
     let (told, wait, store) = (begun.0, go_on.1, world.store().clone());
     let answer = tokio::spawn(async move {
         let done = store.upkeep(move |conn| {
@@ -263,7 +268,7 @@ async fn generations_and_not_clocks_tell_what_ended() {
     let world = signed_in().await;
     assert!(signs_in(&world, 1, || {}).await);
     // The end is at the fifth second; this node's clock is a minute ahead.
-    let (begun, go_on): ((Sender<()>, Receiver<()>), (Sender<()>, Receiver<()>)) = (channel(), channel());
+    let (begun, go_on) = (signal(), signal());
     let (told, wait) = (begun.0, go_on.1);
     let meets = signs_in(&world, 65, move || {
         told.send(()).expect("the test");
@@ -282,14 +287,14 @@ async fn generations_and_not_clocks_tell_what_ended() {
     for (generation, second, over) in [("0", 65, true), ("1", 2, false), ("NULL", 65, false), ("NULL", 2, true)] {
         let auth_time = start() + Duration::seconds(second);
         let token = Digest::of(format!("{generation} {second}").as_bytes());
-        let hash: String = token.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = token.to_text();
         world
             .change(&format!(
                 "{};
                  UPDATE grants SET offline = true, revoked_at = NULL, auth_time = '{auth_time}', generation = {generation}
                  WHERE id = '{LATER}';
                  INSERT INTO refresh_tokens (realm_id, hash, grant_id, client_key, issued_at, expires_at)
-                 SELECT realm_id, '\\x{hash}', id, client_key, auth_time, ends_at FROM grants WHERE id = '{LATER}'",
+                 SELECT realm_id, decode(translate('{hash}=', '-_', '+/'), 'base64'), id, client_key, auth_time, ends_at FROM grants WHERE id = '{LATER}'",
                 format_args!("DELETE FROM grants WHERE id = '{LATER}'; {} WHERE sessions.id = '{SESSION}'", grant(LATER))
             ))
             .await;
