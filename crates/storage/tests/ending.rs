@@ -175,7 +175,7 @@ async fn a_refresh_meets_a_sign_out() {
     a_refresh_meets_the_end(Ends::SignOut).await;
 }
 
-/// a refresh, and a lock or a new password, at once.
+/// a refresh, and a lock or a new password, at once.
 #[tokio::test]
 async fn a_refresh_meets_the_end_of_everything() {
     a_refresh_meets_the_end(Ends::Everything).await;
@@ -216,7 +216,7 @@ async fn an_answer_meets_a_sign_out() {
     an_answer_meets_the_end(Ends::SignOut).await;
 }
 
-/// L2, R-19: what is given at the moment everything ends, ends with it, and its client is told.
+/// L2, R-44: what is given at the moment everything ends, ends with it, and its client is told.
 #[tokio::test]
 async fn an_answer_meets_the_end_of_everything() {
     an_answer_meets_the_end(Ends::Everything).await;
@@ -261,7 +261,7 @@ async fn signs_in(world: &World, second: i64, between: impl FnOnce() + Send + 's
     world.store().transaction(move |tx| Ok(tx.session(&handle, now, now)?.is_some())).await.unwrap()
 }
 
-/// who proved who they are before everything ended is not signed in after it, and who did so after it is, wherever the
+/// who proved who they are before everything ended is not signed in after it, and who did so after it is, wherever the
 /// clocks of the nodes stand.
 #[tokio::test]
 async fn generations_and_not_clocks_tell_what_ended() {
