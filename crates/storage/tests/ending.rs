@@ -137,6 +137,21 @@ async fn ended_whole(world: World) {
     world.end().await;
 }
 
+/// The end begins when the other has told that it is under way, waits for it, and both succeed.
+async fn they_meet(
+    world: &World,
+    ends: Ends,
+    (begun, go_on): (Receiver<()>, Sender<()>),
+    other: tokio::task::JoinHandle<Result<(), StoreError>>,
+) {
+    heard(begun).await;
+    let ending = end(world, ends);
+    somebody_waits(world).await;
+    go_on.send(()).unwrap();
+    other.await.unwrap().expect("the other");
+    ending.await.unwrap().expect("an end");
+}
+
 /// A refresh takes its grant and then winds up its session.
 async fn a_refresh_meets_the_end(ends: Ends) {
     let world = signed_in().await;
@@ -160,12 +175,7 @@ async fn a_refresh_meets_the_end(ends: Ends) {
         });
         done.await
     });
-    heard(begun.1).await;
-    let ending = end(&world, ends);
-    somebody_waits(&world).await;
-    go_on.0.send(()).unwrap();
-    refresh.await.unwrap().expect("a refresh");
-    ending.await.unwrap().expect("an end");
+    they_meet(&world, ends, (begun.1, go_on.0), refresh).await;
     ended_whole(world).await;
 }
 
@@ -200,12 +210,7 @@ async fn an_answer_meets_the_end(ends: Ends) {
         });
         done.await
     });
-    heard(begun.1).await;
-    let ending = end(&world, ends);
-    somebody_waits(&world).await;
-    go_on.0.send(()).unwrap();
-    answer.await.unwrap().expect("an answer");
-    ending.await.unwrap().expect("an end");
+    they_meet(&world, ends, (begun.1, go_on.0), answer).await;
     assert_eq!(world.number("SELECT count(*) AS n FROM deliveries").await, 1, "the client is told");
     ended_whole(world).await;
 }

@@ -6,14 +6,12 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use signet_oidc::{
     Change, Event, Params, Turn,
     change::{EventKind, EventResult},
     client::Client,
     id::InteractionId,
-    interaction::SEALED_LIMIT,
     jose::IdClaims,
     logout::{self, Facts, Plan, front_channel},
     registration::locales,
@@ -27,7 +25,9 @@ use crate::{
     call, entropy,
     guard::csrf,
     pages::{
-        PageError, answer, html, language, see_other, signed_out,
+        PageError, answer,
+        carried::{carried, carry},
+        html, language, see_other, signed_out,
         view::{Page, SignOut},
     },
 };
@@ -82,7 +82,6 @@ pub async fn post(app: Data<App>, http: HttpRequest, payload: Payload) -> HttpRe
 /// Posted parameters, until when they may come back.
 type Posted = (DateTime<Utc>, Vec<(String, String)>);
 
-/// Sealed, or the id of what is stored where that is too long for an address.
 async fn sealed(app: &App, http: &HttpRequest, params: &Params) -> Result<String, PageError> {
     let mut turn = entropy::turn()?;
     let known = params.iter().filter(|(name, _)| logout::KNOWN.contains(name));
@@ -90,24 +89,13 @@ async fn sealed(app: &App, http: &HttpRequest, params: &Params) -> Result<String
     let until = turn.now() + POSTED_LIFETIME;
     let posted: Posted = (until, pairs);
     let plain = serde_json::to_vec(&posted).map_err(|_| StoreError::Row("posted parameters"))?;
-    let sealed = app.store.sealer().seal(Purpose::Logout, b"", &plain, turn.bytes()).map_err(StoreError::from)?;
-    let text = URL_SAFE_NO_PAD.encode(&sealed);
-    if text.len() <= SEALED_LIMIT {
-        return Ok(text);
-    }
-    app.limit_costly(http).await?;
-    let id = InteractionId(turn.uuid());
-    app.store.transaction(move |tx| tx.hold_interaction(id, &sealed, until)).await?;
-    Ok(id.to_string())
+    let kept = (InteractionId(turn.uuid()), until);
+    carry(app, http, (Purpose::Logout, &plain), kept, &mut turn).await
 }
 
 /// None where they are not ours, or too old.
 async fn opened(app: &App, text: &str) -> Result<Option<Params>, StoreError> {
-    let stored = text.parse().map(InteractionId).ok().filter(|_| text.len() == 36);
-    let sealed = match stored {
-        Some(id) => app.store.read(move |tx| tx.held_interaction(id)).await?.0,
-        None => URL_SAFE_NO_PAD.decode(text).ok(),
-    };
+    let (sealed, _) = carried(app, text).await?;
     Ok(sealed.and_then(|sealed| {
         let plain = app.store.sealer().open(Purpose::Logout, b"", &sealed).ok()?;
         let (until, pairs): Posted = serde_json::from_slice(&plain).ok()?;

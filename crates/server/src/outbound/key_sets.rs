@@ -130,7 +130,8 @@ impl KeySets {
         Self { outbound, entries, strangers: Arc::new(Semaphore::new(STRANGERS)) }
     }
 
-    /// The set of a client: as registered, or at its address; `kid` and `now` as in [`Self::keys`].
+    /// The set of a client: as registered, or at its address, read again where it is old or does not have the key named. It
+    /// may lack that key still. `now` is the moment by this machine's monotonic clock.
     pub async fn of(&self, client: &Client, kid: Option<&str>, now: Instant) -> Result<Arc<ClientKeys>, Unavailable> {
         match (&client.metadata.jwks, &client.metadata.jwks_uri) {
             (Some(set), _) => ClientKeys::from_value(set).map(Arc::new).map_err(|_| Unavailable),
@@ -151,7 +152,7 @@ impl KeySets {
     }
 
     /// What encrypts to a client, where something is to be encrypted: asked for before anything is spent, and with no
-    /// connection in hand. `now` as in [`Self::keys`].
+    /// connection in hand. `now` as in [`Self::of`].
     pub async fn recipient(
         &self,
         client: &Client,
@@ -170,8 +171,6 @@ impl KeySets {
             .ok_or_else(|| unavailable("the key set of this client holds no key for the encryption it registered"))
     }
 
-    /// The set at an address, read again where it is old or does not have the key named. It may lack that key still.
-    /// `now` is the moment by this machine's monotonic clock.
     #[cfg(test)]
     async fn keys(&self, uri: &str, kid: Option<&str>, now: Instant) -> Result<Arc<ClientKeys>, Unavailable> {
         self.ask(uri, kid.map_or(Need::Any, Need::Key), now, false).await

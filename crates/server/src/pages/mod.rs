@@ -1,6 +1,7 @@
 //! The pages people see. `view.rs` has what each shows, `templates/` how.
 
 pub mod account;
+pub mod carried;
 pub mod consent;
 pub mod deliver;
 pub mod home;

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use signet_oidc::{
     Params, Turn,
     authorize::AuthorizeRequest,
     client::Client,
     id::InteractionId,
-    interaction::{Interaction, Origin, Refusal, SEALED_LIMIT, VERSION},
+    interaction::{Interaction, Origin, Refusal, VERSION},
     secret::{Digest, Secret},
 };
 use signet_storage::{StoreError, seal::Purpose};
@@ -18,7 +17,12 @@ use super::PARAMETER;
 use crate::{
     app::App,
     entropy,
-    pages::{PageError, language, view::Link},
+    pages::{
+        PageError,
+        carried::{carried, carry},
+        language,
+        view::Link,
+    },
 };
 
 /// An interaction as it travels.
@@ -83,29 +87,16 @@ pub(super) async fn begin(
         browser: Digest::of(browser.expose().as_bytes()).to_text(),
     };
     let plain = serde_json::to_vec(&interaction).map_err(|_| StoreError::Row("interaction"))?;
-    let sealed = app.store.sealer().seal(Purpose::Interaction, b"", &plain, turn.bytes()).map_err(StoreError::from)?;
-    let fresh = known.is_none().then_some(browser);
-    let text = URL_SAFE_NO_PAD.encode(&sealed);
-    if text.len() <= SEALED_LIMIT {
-        return Ok((text, fresh));
-    }
-    app.limit_costly(http).await?;
-    let expires = interaction.expires;
-    app.store.transaction(move |tx| tx.hold_interaction(id, &sealed, expires)).await?;
-    Ok((id.to_string(), fresh))
+    let kept = (id, interaction.expires);
+    let text = carry(app, http, (Purpose::Interaction, &plain), kept, turn).await?;
+    Ok((text, known.is_none().then_some(browser)))
 }
 
 /// Opens the interaction of a request. `Ok(None)` when there is none: a plain sign-in.
 pub async fn open(app: &App, http: &HttpRequest, params: &Params) -> Result<Option<Held>, PageError> {
     let Some(text) = params.get(PARAMETER) else { return Ok(None) };
-    let stored = text.parse().map(InteractionId).ok().filter(|_| text.len() == 36);
-    let (sealed, spent) = match stored {
-        Some(id) => {
-            let (sealed, spent) = app.store.read(move |tx| tx.held_interaction(id)).await?;
-            (sealed.ok_or(Refusal::Expired)?, Some(spent))
-        }
-        None => (URL_SAFE_NO_PAD.decode(text).map_err(|_| Refusal::Invalid)?, None),
-    };
+    let (sealed, spent) = carried(app, text).await?;
+    let sealed = sealed.ok_or(if spent.is_some() { Refusal::Expired } else { Refusal::Invalid })?;
     let plain = app.store.sealer().open(Purpose::Interaction, b"", &sealed).map_err(|_| Refusal::Invalid)?;
     let interaction: Interaction = serde_json::from_slice(&plain).map_err(|_| Refusal::Invalid)?;
     let browser = app.cookies.browser(http);
